@@ -1,0 +1,31 @@
+# `make help` lists what there is. Everything is made under target/; nothing else on the machine changes.
+
+.PHONY: help test servers demo install bench deny doc clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## Fetch servers, then format, clippy on every feature, docs, all tests
+	@scripts/test
+
+servers: ## Put PostgreSQL 13 to 18 and stock clients into target/servers
+	@scripts/servers
+
+demo: ## Build dr, then back up, lose, restore and prove a database with 200 000 votes
+	@cargo build --release --quiet -p dr-cli
+	@DR="$${CARGO_TARGET_DIR:-target}/release/dr" demo/run
+
+install: ## Install the command `dr` with cargo
+	cargo install --locked --path dr-cli
+
+bench: servers ## Measure dr beside the stock tools; results in target/bench
+	@cargo run --release --quiet -p dr-benches -- $(BENCH)
+
+deny: ## Check licenses and sources of all dependencies
+	@scripts/deny
+
+doc: ## The library's documentation, in target/doc
+	@cargo doc --workspace --no-deps
+
+clean: ## Remove everything that was built, the fetched servers included
+	cargo clean

@@ -1,0 +1,453 @@
+//! The words of the command line. Declares; decides nothing. Turned into options by `command`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use dr_core::pipeline::compression::Compression;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done, and proven where there is something to prove
+    1  failed
+    2  the command line cannot be meant
+    3  damaged: what is stored, or was restored, is not what was dumped
+    4  missing: no such backup, file or table
+    5  could not be checked (verify): no key, or the store does not answer
+  130  stopped by Ctrl-C or SIGTERM; nothing half done is left listed
+
+Secrets are read from files and variables (PGPASSWORD, a password file, DR_PASSPHRASE), never from arguments.";
+
+/// Dump, verify and restore PostgreSQL, and prove that what was restored is what was dumped.
+#[derive(Debug, Parser)]
+#[command(name = "dr", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Print the result, or the error, as one JSON document; no progress
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// No progress, no notices; only the result
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Say more about what is being done; twice for everything (see also DR_LOG)
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Back up a database into a repository: one snapshot, one commit
+    Backup(Box<Backup>),
+    /// List the backups of a repository
+    List(List),
+    /// Show what a backup or a dump contains
+    Show(Show),
+    /// Check a backup against what was recorded when it was made
+    Verify(Verify),
+    /// Restore a backup or a dump into a database and prove every table
+    Restore(Box<Restore>),
+    /// Take single tables out of a backup or a dump
+    Extract(Box<Extract>),
+    /// Make keys for encryption
+    #[command(subcommand)]
+    Key(Key),
+    /// Sweep what backups that never came to be have left
+    Prune(Prune),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+/// The repository, where there must be one.
+#[derive(Debug, Args)]
+pub(crate) struct Repo {
+    /// Where the backups lie: a folder or a URL
+    #[arg(long, env = "DR_REPO", value_name = "REPO")]
+    pub(crate) repo: String,
+}
+
+/// The repository, where a file will do as well.
+#[derive(Debug, Args)]
+pub(crate) struct MaybeRepo {
+    /// Where the backups lie: a folder or a URL
+    #[arg(long, env = "DR_REPO", value_name = "REPO")]
+    pub(crate) repo: Option<String>,
+}
+
+/// Keys that open backups.
+#[derive(Debug, Args)]
+pub(crate) struct KeyOptions {
+    /// A file with age identities or an ssh key that can decrypt; may be given several times
+    #[arg(long, short, value_name = "FILE", env = "DR_IDENTITY")]
+    pub(crate) identity: Vec<PathBuf>,
+
+    /// A file with the passphrase; else the variable DR_PASSPHRASE is used if it is set
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// Parts of a database, in pg_dump's patterns.
+#[derive(Debug, Args)]
+pub(crate) struct Parts {
+    /// Only these tables (a pattern as in pg_dump: public.vote*)
+    #[arg(long, short, value_name = "PATTERN")]
+    pub(crate) table: Vec<String>,
+
+    /// Not these tables
+    #[arg(long, short = 'T', value_name = "PATTERN")]
+    pub(crate) exclude_table: Vec<String>,
+
+    /// Only these schemas
+    #[arg(long, short = 'n', value_name = "PATTERN")]
+    pub(crate) schema: Vec<String>,
+
+    /// Not these schemas
+    #[arg(long, short = 'N', value_name = "PATTERN")]
+    pub(crate) exclude_schema: Vec<String>,
+
+    /// These tables without their rows
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude_table_data: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dr backup postgres://backup@db/shop --repo /var/backups/dr --jobs 4
+  dr backup 'service=shop' --repo ./backups --encrypt-to age1… --label pre-migration
+  dr backup dbname=shop --repo ./backups --exclude-table-data 'audit.*' --compress zstd:9
+
+Stock pg_restore of the server's own major restores a backup made with gzip or none; one made with
+zstd or lz4 needs pg_restore 16 or later.")]
+pub(crate) struct Backup {
+    /// The database: a libpq connection string or URI; else DATABASE_URL, then the PG* variables
+    pub(crate) database: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) repo: Repo,
+
+    /// Connections that read at once
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) jobs: Option<u16>,
+
+    /// none, gzip, zstd or lz4, with :LEVEL if wanted
+    #[arg(long, short = 'Z', value_name = "METHOD", default_value = "zstd:3")]
+    pub(crate) compress: Compression,
+
+    /// Encrypt to this recipient (age1… or an ssh public key); may be given several times
+    #[arg(long, short = 'r', value_name = "RECIPIENT")]
+    pub(crate) encrypt_to: Vec<String>,
+
+    /// Encrypt to every recipient in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipients_file: Vec<PathBuf>,
+
+    /// Encrypt so that the passphrase in this file opens it too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+
+    /// A line of free text; everybody who can list the repository can read it
+    #[arg(long, short, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) parts: Parts,
+
+    /// Give up if a table cannot be locked within this time (such as 30s); else wait
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) lock_timeout: Option<std::time::Duration>,
+
+    /// Wait for a snapshot that agrees with a serial order of serializable transactions
+    #[arg(long)]
+    pub(crate) serializable_deferrable: bool,
+
+    /// Act as this role after login
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  dr list --repo ./backups")]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) repo: Repo,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dr show latest --repo ./backups --identity operator.key
+  dr show ./dump.sql.gz          a plain dump, whatever it is compressed with
+  dr show ./shop.dir --entries   a directory archive, entry by entry")]
+pub(crate) struct Show {
+    /// A backup (an id, the beginning of one, or latest), or a dump's path
+    #[arg(value_name = "BACKUP|FILE")]
+    pub(crate) what: String,
+
+    #[command(flatten)]
+    pub(crate) repo: MaybeRepo,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    /// Every entry of the table of contents
+    #[arg(long)]
+    pub(crate) entries: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dr verify latest --repo ./backups               every stored byte; needs no key
+  dr verify 2026 --repo ./backups --quick         the commit mark and sizes
+  dr verify latest --repo ./backups --deep --identity operator.key")]
+pub(crate) struct Verify {
+    /// A backup: an id, the beginning of one, or latest
+    #[arg(value_name = "BACKUP")]
+    pub(crate) backup: String,
+
+    #[command(flatten)]
+    pub(crate) repo: Repo,
+
+    /// Only the commit mark and the sizes of what is stored
+    #[arg(long, conflicts_with = "deep")]
+    pub(crate) quick: bool,
+
+    /// Decrypt, decompress and decode everything; count and digest every row again
+    #[arg(long)]
+    pub(crate) deep: bool,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    /// Objects that are read at once
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) jobs: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dr restore latest --repo ./backups --to dbname=shop --create --identity operator.key
+  dr restore ./dump.sql.zst --to postgres:///shop_copy --jobs 4 --no-owner
+  dr restore latest --repo ./backups --to dbname=shop --plan")]
+pub(crate) struct Restore {
+    /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
+    #[arg(value_name = "BACKUP|FILE")]
+    pub(crate) what: String,
+
+    /// The database to restore into: a libpq connection string or URI. It must be empty
+    #[arg(long, value_name = "DATABASE", required_unless_present = "plan")]
+    pub(crate) to: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) repo: MaybeRepo,
+
+    /// Make the database: under a temporary name, renamed when every table is proven
+    #[arg(long, short = 'C', conflicts_with = "single_transaction")]
+    pub(crate) create: bool,
+
+    /// Connections that work at once
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) jobs: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    /// Print what would be done, step by step, and do nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+
+    /// Everything in one transaction, proven before it commits
+    #[arg(long, short = '1')]
+    pub(crate) single_transaction: bool,
+
+    /// Everything belongs to the role that restores
+    #[arg(long, short = 'O')]
+    pub(crate) no_owner: bool,
+
+    /// Grant and revoke nothing
+    #[arg(long, short = 'x', visible_alias = "no-privileges")]
+    pub(crate) no_acl: bool,
+
+    /// Everything goes to the default tablespace
+    #[arg(long)]
+    pub(crate) no_tablespaces: bool,
+
+    /// With --create: keep a database that could not be proven, under its temporary name
+    #[arg(long, requires = "create")]
+    pub(crate) keep_failed: bool,
+
+    #[command(flatten)]
+    pub(crate) parts: Parts,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dr extract latest --repo ./backups --table public.votes_vote --to dbname=shop_copy
+  dr extract ./dump.sql.gz --table 'public.polls_*' --to polls.sql
+  dr extract latest --repo ./backups --table public.users --to - | head
+
+Where the tables go is told by --to: a connection string or URI is a database; - is standard output,
+raw COPY rows of one table unless --format says sql; a path is a plain SQL file if it ends with .sql
+(.sql.gz, .sql.zst, .sql.lz4), else a directory archive.")]
+pub(crate) struct Extract {
+    /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
+    #[arg(value_name = "BACKUP|FILE")]
+    pub(crate) what: String,
+
+    /// The tables (a pattern as in pg_dump); may be given several times
+    #[arg(long, short, value_name = "PATTERN", required = true)]
+    pub(crate) table: Vec<String>,
+
+    /// Where they go: a database, a path, or - for standard output
+    #[arg(long, value_name = "DATABASE|PATH|-")]
+    pub(crate) to: String,
+
+    #[command(flatten)]
+    pub(crate) repo: MaybeRepo,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    /// What is written, where --to does not tell
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+
+    /// Compression of a directory archive
+    #[arg(long, short = 'Z', value_name = "METHOD", default_value = "zstd:3")]
+    pub(crate) compress: Compression,
+
+    /// Into a database: connections that work at once
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) jobs: Option<u16>,
+
+    /// Also what the tables need: types, functions, tables they refer to
+    #[arg(long)]
+    pub(crate) with_dependencies: bool,
+
+    /// Everything belongs to the role that restores
+    #[arg(long, short = 'O')]
+    pub(crate) no_owner: bool,
+
+    /// Grant and revoke nothing
+    #[arg(long, short = 'x', visible_alias = "no-privileges")]
+    pub(crate) no_acl: bool,
+}
+
+/// What an extract writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A plain SQL script
+    Sql,
+    /// A directory archive
+    Directory,
+    /// Raw COPY rows of one table
+    Copy,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make a key pair: the identity goes into a file, the recipient is printed
+    #[command(after_help = "Example:\n  dr key generate --output operator.key")]
+    Generate {
+        /// The file for the secret identity; must not exist
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  dr prune --orphans --repo ./backups --dry-run")]
+pub(crate) struct Prune {
+    #[command(flatten)]
+    pub(crate) repo: Repo,
+
+    /// Sweep leftovers of backups that were never committed
+    #[arg(long, required = true)]
+    pub(crate) orphans: bool,
+
+    /// Only leftovers to which nothing was written for this time
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) older_than: std::time::Duration,
+
+    /// Only say what would be swept
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  dr completions bash > /etc/bash_completion.d/dr")]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `90s`, `24h`, `2 days 3 h`.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let span: jiff::Span = text
+        .parse()
+        .map_err(|error: jiff::Error| error.to_string())?;
+    span.to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+        .map_err(|error| error.to_string())
+        .and_then(|time| {
+            std::time::Duration::try_from(time).map_err(|_| "a time is not negative".to_owned())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+    use std::time::Duration;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        assert_eq!(duration("90s").unwrap(), Duration::from_secs(90));
+        assert_eq!(duration("24h").unwrap(), Duration::from_secs(86_400));
+        assert_eq!(duration("2 days").unwrap(), Duration::from_secs(172_800));
+        assert!(duration("-1h").is_err());
+        assert!(duration("soon").is_err());
+    }
+
+    #[test]
+    fn the_spellings_of_the_manual_are_understood() {
+        for line in [
+            "dr backup DATABASE --repo REPO --jobs 4 --compress gzip:6 --encrypt-to a --encrypt-to b \
+             --passphrase-file F --label L --exclude-table-data P --exclude-table-data Q",
+            "dr list --repo REPO",
+            "dr show latest --repo REPO",
+            "dr show FILE",
+            "dr verify latest --repo REPO",
+            "dr verify latest --repo REPO --quick",
+            "dr verify latest --repo REPO --deep --identity FILE",
+            "dr restore latest --to DATABASE --repo REPO --create --jobs 8 --identity FILE",
+            "dr restore FILE --to DATABASE --plan --single-transaction --no-owner --no-acl",
+            "dr extract FILE --table P --table Q --to -",
+            "dr extract latest --table P --to PATH --repo REPO --identity FILE",
+            "dr key generate --output FILE",
+            "dr prune --orphans --repo REPO",
+            "dr completions zsh",
+            "dr --json list --repo REPO",
+            "dr list --repo REPO --json",
+        ] {
+            let words = line.split_whitespace();
+            Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! `dr show`: a backup by its mark and manifest, a dump by its table of contents.
+
+use dr_core::files::Evidence;
+use dr_core::repo::{Backup, Manifest};
+use dr_core::text::TextForm;
+use dr_core::toc::{Kind, Toc};
+use dr_core::{Dump, Result};
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::args::Show;
+use crate::exit::Outcome;
+use crate::render::{Align, Table, bytes, clean, count, time};
+use crate::source::{self, What};
+use crate::{secrets, signal};
+
+pub(super) async fn run(context: &Context, options: &Show) -> Result<Outcome> {
+    match source::what(&options.what, options.repo.repo.as_deref())? {
+        What::Backup { repo, name } => {
+            let work = stored(context, options, repo, name);
+            signal::droppable(&context.stop, Box::pin(work)).await
+        }
+        What::File(path) => {
+            let work = source::open_file(path, context.progress.watch());
+            let dump = signal::droppable(&context.stop, Box::pin(work)).await?;
+            context.progress.finish();
+            let entries = options.entries;
+            context.output.result(
+                || contents(&*dump, entries),
+                || contents_value(&*dump, entries),
+            )?;
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Result<Outcome> {
+    let repository = dr_core::repo::Repository::open(repo).await?;
+    let backup = repository.find(name).await?;
+    let keys = secrets::keys(&options.keys)?;
+    // Without a key there is still the mark to show.
+    let has_key = !backup.mark.is_encrypted()
+        || !options.keys.identity.is_empty()
+        || secrets::passphrase(options.keys.passphrase_file.as_deref())?.is_some();
+    let (manifest, dump) = if has_key {
+        let files = repository.files(&backup, &keys).await?;
+        let manifest = files.manifest().clone();
+        let dump = if options.entries {
+            Some(source::dump_of(files).await?)
+        } else {
+            None
+        };
+        (Some(manifest), dump)
+    } else {
+        (None, None)
+    };
+    context.output.result(
+        || {
+            let mut out = facts(&backup, manifest.as_ref());
+            if let Some(manifest) = &manifest {
+                out.push_str(&evidence(&manifest.evidence));
+            } else {
+                out.push_str("\nWhat it contains is sealed: give --identity or a passphrase.\n");
+            }
+            if let Some(dump) = &dump {
+                out.push('\n');
+                out.push_str(&entries(dump.toc()));
+            }
+            out
+        },
+        || {
+            json!({
+                "id": backup.id(),
+                "database": backup.place.database(),
+                "mark": backup.mark,
+                "manifest": manifest,
+                "entries": dump.as_ref().map(|dump| entries_value(dump.toc())),
+            })
+        },
+    )?;
+    Ok(Outcome::Done)
+}
+
+/// `created      2026-…`, one fact a line.
+fn fact(out: &mut String, name: &str, value: &str) {
+    if !value.is_empty() {
+        out.push_str(&format!("{name:<14}{}\n", clean(value)));
+    }
+}
+
+fn facts(backup: &Backup, manifest: Option<&Manifest>) -> String {
+    let mark = &backup.mark;
+    let mut out = String::new();
+    fact(&mut out, "backup", &backup.place.to_string());
+    fact(&mut out, "label", mark.label.as_deref().unwrap_or_default());
+    fact(&mut out, "created", &time(mark.created));
+    fact(&mut out, "finished", &time(mark.finished));
+    fact(&mut out, "made by", &mark.tool);
+    let stored = format!(
+        "{} in {} objects ({} before encryption)",
+        bytes(mark.stored_bytes()),
+        count(mark.objects.len() as u64),
+        bytes(mark.bytes)
+    );
+    fact(&mut out, "stored", &stored);
+    let stages = mark.stages.join(", ");
+    fact(
+        &mut out,
+        "stages",
+        if stages.is_empty() { "none" } else { &stages },
+    );
+    if let Some(manifest) = manifest {
+        let source = &manifest.evidence.source;
+        fact(&mut out, "server", &source.server_version);
+        fact(&mut out, "taken at", &source.taken_at);
+        fact(
+            &mut out,
+            "WAL position",
+            source.lsn.as_deref().unwrap_or_default(),
+        );
+        fact(&mut out, "encoding", &source.encoding);
+        let extensions: Vec<String> = source
+            .extensions
+            .iter()
+            .map(|(name, version)| format!("{name} {version}"))
+            .collect();
+        fact(&mut out, "extensions", &extensions.join(", "));
+        fact(&mut out, "roles", &source.roles.join(", "));
+    }
+    out
+}
+
+fn evidence(evidence: &Evidence) -> String {
+    let mut table = Table::new([
+        ("table", Align::Left),
+        ("rows", Align::Right),
+        ("size", Align::Right),
+        ("digest", Align::Left),
+    ]);
+    for seen in evidence.tables.values() {
+        table.row([
+            format!("{}.{}", seen.namespace, seen.name),
+            count(seen.digest.rows),
+            bytes(seen.digest.bytes),
+            seen.digest.sum.to_string(),
+        ]);
+    }
+    let mut out = format!("\n{table}");
+    out.push_str(&format!(
+        "\n{} tables, {} sequences, {} large objects\n",
+        count(evidence.tables.len() as u64),
+        count(evidence.sequences.len() as u64),
+        count(evidence.large_objects.len() as u64)
+    ));
+    out
+}
+
+/// A dump in a file: what its table of contents says.
+fn contents(dump: &dyn Dump, all: bool) -> String {
+    let toc = dump.toc();
+    let mut out = String::new();
+    fact(&mut out, "database", &shown(toc, &toc.database));
+    fact(&mut out, "server", &toc.server_version);
+    fact(&mut out, "made by", &toc.dump_version);
+    if toc.created != 0
+        && let Ok(created) = jiff::Timestamp::from_second(toc.created)
+    {
+        fact(&mut out, "created", &time(created));
+    }
+    fact(&mut out, "encoding", &toc.encoding);
+    fact(&mut out, "entries", &count(toc.entries.len() as u64));
+    out.push('\n');
+    out.push_str(&if all { entries(toc) } else { tables(dump) });
+    out
+}
+
+fn tables(dump: &dyn Dump) -> String {
+    let toc = dump.toc();
+    let mut table = Table::new([
+        ("table", Align::Left),
+        ("entry", Align::Right),
+        ("about", Align::Right),
+    ]);
+    for entry in &toc.entries {
+        if entry.kind == Kind::TableData {
+            table.row([
+                name(toc, entry),
+                entry.id.to_string(),
+                dump.size_hint(entry.id).map(bytes).unwrap_or_default(),
+            ]);
+        }
+    }
+    if table.is_empty() {
+        return "no table has data\n".to_owned();
+    }
+    table.to_string()
+}
+
+fn entries(toc: &Toc) -> String {
+    let mut table = Table::new([
+        ("entry", Align::Right),
+        ("kind", Align::Left),
+        ("name", Align::Left),
+        ("owner", Align::Left),
+    ]);
+    for entry in &toc.entries {
+        table.row([
+            entry.id.to_string(),
+            entry.kind.to_string(),
+            name(toc, entry),
+            shown(toc, &entry.owner),
+        ]);
+    }
+    table.to_string()
+}
+
+fn name(toc: &Toc, entry: &dr_core::toc::Entry) -> String {
+    let tag = shown(toc, &entry.tag);
+    match &entry.namespace {
+        Some(namespace) => format!("{}.{tag}", shown(toc, namespace)),
+        None => tag,
+    }
+}
+
+/// A name as text: exact for UTF-8, readable for other encodings.
+fn shown(toc: &Toc, name: &[u8]) -> String {
+    TextForm::of_encoding(&toc.encoding)
+        .decode(name)
+        .unwrap_or_else(|_| String::from_utf8_lossy(name).into_owned())
+}
+
+fn contents_value(dump: &dyn Dump, all: bool) -> Value {
+    let toc = dump.toc();
+    let tables: Vec<Value> = toc
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::TableData)
+        .map(|entry| {
+            json!({
+                "entry": entry.id.0,
+                "table": name(toc, entry),
+                "bytes_about": dump.size_hint(entry.id),
+            })
+        })
+        .collect();
+    json!({
+        "database": shown(toc, &toc.database),
+        "server_version": toc.server_version,
+        "dump_version": toc.dump_version,
+        "created": jiff::Timestamp::from_second(toc.created).ok(),
+        "encoding": toc.encoding,
+        "tables": tables,
+        "entries": all.then(|| entries_value(toc)),
+    })
+}
+
+fn entries_value(toc: &Toc) -> Value {
+    toc.entries
+        .iter()
+        .map(|entry| {
+            json!({
+                "entry": entry.id.0,
+                "kind": entry.kind.as_str(),
+                "namespace": entry.namespace.as_ref().map(|name| shown(toc, name)),
+                "tag": shown(toc, &entry.tag),
+                "owner": shown(toc, &entry.owner),
+                "has_data": entry.has_data,
+                "depends_on": entry.dependencies.iter().map(|id| id.0).collect::<Vec<_>>(),
+            })
+        })
+        .collect()
+}

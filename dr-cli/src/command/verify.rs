@@ -1,0 +1,95 @@
+//! `dr verify`.
+
+use dr_core::Result;
+use dr_core::ops::{self, VerifyLevel, VerifyOptions};
+use dr_core::repo::Repository;
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::args::Verify;
+use crate::exit::Outcome;
+use crate::render::{Align, Table, bytes, count, duration};
+use crate::{secrets, signal};
+
+pub(super) async fn run(context: &Context, options: &Verify) -> Result<Outcome> {
+    let level = match (options.quick, options.deep) {
+        (true, _) => VerifyLevel::Quick,
+        (_, true) => VerifyLevel::Deep,
+        _ => VerifyLevel::Stored,
+    };
+    let mut wanted = VerifyOptions::new()
+        .level(level)
+        .jobs(super::jobs(options.jobs))
+        .watch(context.progress.watch());
+    if options.deep {
+        wanted = wanted.keys(secrets::keys(&options.keys)?);
+    }
+    let repository = Repository::open(&options.repo.repo).await?;
+    let work = ops::verify(&repository, &options.backup, &wanted);
+    let report = signal::droppable(&context.stop, work).await?;
+    context.progress.finish();
+    let outcome = report.outcome();
+    context.output.result(
+        || text(&report),
+        || {
+            let mut value = serde_json::to_value(&report).unwrap_or(Value::Null);
+            value["outcome"] = json!(outcome);
+            value
+        },
+    )?;
+    Ok(match outcome {
+        // What lies beside a sound backup is told, and harms nobody.
+        ops::Outcome::Sound | ops::Outcome::Unexpected => Outcome::Done,
+        ops::Outcome::Missing => Outcome::Missing,
+        ops::Outcome::Damaged => Outcome::Damaged,
+        _ => Outcome::Unchecked,
+    })
+}
+
+fn text(report: &ops::Report) -> String {
+    let mut out = String::new();
+    if !report.is_sound() {
+        let mut table = Table::new([("", Align::Left), ("problem", Align::Left)]);
+        for problem in &report.problems {
+            table.row([word(problem.outcome).to_owned(), problem.message.clone()]);
+        }
+        out.push_str(&table.to_string());
+        out.push('\n');
+    }
+    let mut seen = vec![format!("{} objects", count(report.objects))];
+    if report.bytes > 0 {
+        seen.push(format!("{} read", bytes(report.bytes)));
+    }
+    if report.tables > 0 {
+        seen.push(format!(
+            "{} tables with {} rows as dumped",
+            count(report.tables),
+            count(report.rows)
+        ));
+    }
+    if report.large_objects > 0 {
+        seen.push(format!(
+            "{} large objects as dumped",
+            count(report.large_objects)
+        ));
+    }
+    out.push_str(&format!(
+        "{}: {} ({}; {} in {})\n",
+        report.place,
+        word(report.outcome()),
+        report.level,
+        seen.join(", "),
+        duration(report.elapsed)
+    ));
+    out
+}
+
+fn word(outcome: ops::Outcome) -> &'static str {
+    match outcome {
+        ops::Outcome::Sound => "sound",
+        ops::Outcome::Unexpected => "sound, with something beside it",
+        ops::Outcome::Missing => "missing",
+        ops::Outcome::Damaged => "damaged",
+        _ => "could not be checked",
+    }
+}

@@ -1,0 +1,41 @@
+//! What the command's exit code says. Used by `main` alone.
+
+use dr_core::{Error, ErrorKind};
+
+/// How a command ended, where that is not an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done, and proven where there is something to prove.
+    Done,
+    /// What is stored or was restored is not what was dumped.
+    Damaged,
+    /// Something of a backup is not there.
+    Missing,
+    /// What was asked for could not be checked.
+    Unchecked,
+}
+
+impl Outcome {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Damaged => 3,
+            Self::Missing => 4,
+            Self::Unchecked => 5,
+        }
+    }
+}
+
+/// 128 and SIGINT, as a shell says it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// The code for an error.
+pub(crate) fn code(error: &Error) -> u8 {
+    match error.kind() {
+        ErrorKind::Usage => 2,
+        ErrorKind::Integrity | ErrorKind::Format | ErrorKind::Stage => Outcome::Damaged.code(),
+        ErrorKind::Missing => Outcome::Missing.code(),
+        ErrorKind::Interrupted => INTERRUPTED,
+        _ => 1,
+    }
+}

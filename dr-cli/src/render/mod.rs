@@ -1,0 +1,65 @@
+//! What a person or a program sees: results on standard output, progress and errors on standard
+//! error. Used by `command` and `main`; knows no verb.
+
+mod error;
+mod human;
+mod progress;
+mod table;
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use crate::args::Global;
+
+pub(crate) use error::{error_json, print_error};
+pub(crate) use human::{bytes, clean, count, duration, time};
+pub(crate) use progress::Progress;
+pub(crate) use table::{Align, Table};
+
+/// Where results go: text for people, or one JSON document.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        Self { json: global.json }
+    }
+
+    /// Prints a result: `text` is only made for people, `value` only for programs.
+    pub(crate) fn result(
+        self,
+        text: impl FnOnce() -> String,
+        value: impl FnOnce() -> Value,
+    ) -> dr_core::Result<()> {
+        let mut out = if self.json {
+            format!("{:#}", value())
+        } else {
+            text()
+        };
+        if !out.is_empty() && !out.ends_with('\n') {
+            out.push('\n');
+        }
+        let mut stdout = std::io::stdout().lock();
+        match stdout
+            .write_all(out.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
+            // Whoever reads has read enough: `dr list | head`.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(dr_core::Error::new(
+                dr_core::ErrorKind::Store,
+                "cannot write to standard output",
+            )
+            .caused_by(error)),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// A line on standard error. Nothing can be done about one that cannot be written.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

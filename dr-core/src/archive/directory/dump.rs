@@ -1,0 +1,349 @@
+//! The files of a directory archive as a dump. A view: of the files only `toc.dat` is read when it
+//! is made.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use super::TOC;
+use super::rows::without_end;
+use crate::archive::codec::{self, Archived, Format, Place, Version};
+use crate::dump::{Data, Dump, LargeObjectPiece};
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::{ByteStream, Evidence, Files, check_name};
+use crate::limits::Limits;
+use crate::pipeline::compression::{Method, decompress};
+use crate::text::TextForm;
+use crate::toc::{Entry, EntryId, Kind, Toc};
+
+/// The dump in a directory archive, of dr or of pg_dump 9 to 18.
+///
+/// # Errors
+///
+/// See [`dump_within`].
+pub async fn dump(files: Arc<dyn Files>) -> Result<DirectoryDump> {
+    dump_within(files, Limits::default()).await
+}
+
+/// The dump in a directory archive, read within limits.
+///
+/// A data file that is missing is an error only when it is asked for: what else an archive holds
+/// can still be had.
+///
+/// # Errors
+///
+/// `Missing` if there is no `toc.dat`; those of [`codec::read`] and of the files.
+pub async fn dump_within(files: Arc<dyn Files>, limits: Limits) -> Result<DirectoryDump> {
+    let sizes: BTreeMap<String, Option<u64>> = files
+        .list()
+        .into_iter()
+        .map(|file| (file.name, file.size_hint))
+        .collect();
+    let shelf = Shelf {
+        files,
+        sizes: Arc::new(sizes),
+    };
+    let text = shelf.text(TOC, limits.toc_bytes).await?;
+    let Archived {
+        version,
+        format,
+        toc,
+        places,
+        ..
+    } = codec::read(&text, &limits).map_err(|error| error.of_key(TOC))?;
+    if format != Format::Tar {
+        return Err(Error::new(
+            ErrorKind::Format,
+            "it says that it is a custom archive, not a directory's",
+        )
+        .of_key(TOC));
+    }
+    let mut names: HashMap<EntryId, Name> = HashMap::new();
+    for (index, (entry, place)) in toc.entries.iter().zip(places).enumerate() {
+        let Place::File(name) = place else { continue };
+        // Names come from outside: one like `../x` must not be asked of anybody.
+        let name = String::from_utf8(name.into())
+            .ok()
+            .filter(|name| check_name(name).is_ok())
+            .ok_or_else(|| {
+                Error::new(ErrorKind::Format, "the name of its data file is no name")
+                    .in_entry(entry)
+                    .of_key(TOC)
+            })?;
+        let name = if entry.kind == Kind::Blobs && version < Version::V1_16 {
+            "blobs.toc".to_owned() // whatever the entry says; see pg_dump's `_LoadLOs`
+        } else {
+            name
+        };
+        names
+            .entry(entry.id)
+            .and_modify(|known| *known = Name::Ambiguous(index))
+            .or_insert(Name::One(index, name));
+    }
+    Ok(DirectoryDump {
+        shelf,
+        version,
+        toc,
+        names,
+        limits,
+    })
+}
+
+/// The dump in a directory archive; made by [`dump`].
+pub struct DirectoryDump {
+    shelf: Shelf,
+    version: Version,
+    toc: Toc,
+    names: HashMap<EntryId, Name>,
+    limits: Limits,
+}
+
+/// The data file of an entry, with the place of the entry in the Toc.
+enum Name {
+    One(usize, String),
+    /// Several entries of one id have data.
+    Ambiguous(usize),
+}
+
+impl std::fmt::Debug for DirectoryDump {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DirectoryDump")
+            .field("version", &self.version)
+            .field("entries", &self.toc.entries.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl DirectoryDump {
+    /// The archive's version.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    fn name_of(&self, id: EntryId) -> Result<(&Entry, &str)> {
+        match self.names.get(&id) {
+            Some(Name::One(index, name)) => Ok((&self.toc.entries[*index], name)),
+            Some(Name::Ambiguous(index)) => Err(Error::new(
+                ErrorKind::Format,
+                "several entries with data have this id",
+            )
+            .in_entry(&self.toc.entries[*index])),
+            None => Err(match self.toc.get(id) {
+                Some(entry) => Error::new(ErrorKind::Missing, "it has no data").in_entry(entry),
+                None => Error::new(ErrorKind::Missing, "the Toc has no such entry")
+                    .in_entry(format_args!("entry {id}")),
+            }),
+        }
+    }
+
+    /// The lines of a `blobs_<id>.toc`: oids and file names.
+    async fn list_of(&self, name: &str) -> Result<Vec<(u32, String)>> {
+        let text = self.shelf.text(name, self.limits.toc_bytes).await?;
+        let mut objects = Vec::new();
+        let mut at = 0u64;
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            let wrong = || {
+                Error::new(
+                    ErrorKind::Format,
+                    "a line is not an oid and a file name; the list may be cut short",
+                )
+                .of_key(name)
+                .at_offset(at)
+            };
+            let text = line.strip_suffix(b"\n").ok_or_else(wrong)?;
+            let text = std::str::from_utf8(text).map_err(|_| wrong())?;
+            let (oid, file) = text.split_once(' ').ok_or_else(wrong)?;
+            check_name(file).map_err(|_| wrong())?;
+            objects.push((oid.parse().map_err(|_| wrong())?, file.to_owned()));
+            at += line.len() as u64;
+        }
+        Ok(objects)
+    }
+}
+
+impl Dump for DirectoryDump {
+    fn toc(&self) -> &Toc {
+        &self.toc
+    }
+
+    fn data(&self, id: EntryId) -> BoxFuture<'_, Result<Data>> {
+        async move {
+            let (entry, name) = self.name_of(id)?;
+            let title = entry.to_string();
+            let named = move |error: Error| match error.entry() {
+                Some(_) => error,
+                None => error.in_entry(&title),
+            };
+            if entry.kind == Kind::Blobs {
+                let objects = self.list_of(name).await.map_err(&named)?;
+                let shelf = self.shelf.clone();
+                return Ok(Data::LargeObjects(
+                    stream::iter(objects)
+                        .then(move |(oid, file)| {
+                            let shelf = shelf.clone();
+                            async move {
+                                let content = shelf.open(&file).await?;
+                                Ok::<_, Error>(
+                                    stream::iter([Ok(LargeObjectPiece::Begin(oid))])
+                                        .chain(content.map_ok(LargeObjectPiece::Content))
+                                        .chain(stream::iter([Ok(LargeObjectPiece::End)])),
+                                )
+                            }
+                        })
+                        .try_flatten()
+                        .map_err(named)
+                        .boxed(),
+                ));
+            }
+            let file = self.shelf.open(name).await.map_err(&named)?;
+            let rows = if entry.copy_statement.is_some() {
+                without_end(file)
+            } else {
+                file
+            };
+            Ok(Data::Rows(rows.map_err(named).boxed()))
+        }
+        .boxed()
+    }
+
+    fn large_object(&self, id: EntryId, oid: u32) -> BoxFuture<'_, Result<ByteStream>> {
+        async move {
+            let (entry, list) = self.name_of(id)?;
+            // The usual name spares reading the list for each object.
+            let usual = format!("blob_{oid}.dat");
+            let name = if self.shelf.find(&usual).is_some() {
+                usual
+            } else {
+                let objects = self.list_of(list).await;
+                objects
+                    .map_err(|error| error.in_entry(entry))?
+                    .into_iter()
+                    .find(|(listed, _)| *listed == oid)
+                    .map(|(_, name)| name)
+                    .ok_or_else(|| {
+                        Error::new(
+                            ErrorKind::Missing,
+                            format!("the archive holds no large object {oid}"),
+                        )
+                        .in_entry(entry)
+                    })?
+            };
+            self.shelf.open(&name).await
+        }
+        .boxed()
+    }
+
+    fn evidence(&self) -> Evidence {
+        let mut evidence = self.shelf.files.evidence();
+        let source = &mut evidence.source;
+        // An archive of pg_dump has nothing but its header to say where it is from.
+        if source.database.is_empty() {
+            let form = TextForm::of_encoding(&self.toc.encoding);
+            source.database = form
+                .decode(&self.toc.database)
+                .unwrap_or_else(|_| String::from_utf8_lossy(&self.toc.database).into_owned());
+            source.server_version = self.toc.server_version.clone();
+            source.server_version_num = version_number(&self.toc.server_version);
+            source.encoding = self.toc.encoding.clone();
+        }
+        evidence
+    }
+
+    fn size_hint(&self, id: EntryId) -> Option<u64> {
+        let (entry, name) = self.name_of(id).ok()?;
+        let (stored, method) = self.shelf.find(name)?;
+        let size = self.shelf.sizes.get(&stored).copied().flatten()?;
+        // pg_restore scales the list of large objects up by the same number, for want of a better.
+        let scaled = match entry.kind {
+            Kind::Blobs => size.saturating_mul(1024),
+            _ => size,
+        };
+        // Text of tables shrinks to a quarter or so; an estimate for order and progress.
+        Some(match method {
+            Method::None => scaled,
+            _ => scaled.saturating_mul(4),
+        })
+    }
+}
+
+/// `server_version_num` of a `server_version` such as `15.18 (Debian …)`; 0 if it shows none.
+fn version_number(text: &str) -> u32 {
+    let mut numbers = text
+        .split(|char: char| !char.is_ascii_digit() && char != '.')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .map(|number| number.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0).min(9_999);
+    let major: u32 = next();
+    // Before 10 the first two numbers made the major version.
+    if major >= 10 {
+        major * 10_000 + next()
+    } else {
+        major * 10_000 + next() * 100 + next()
+    }
+}
+
+/// Files by the names inside an archive, which leave out the suffix of a compression.
+#[derive(Clone)]
+struct Shelf {
+    files: Arc<dyn Files>,
+    sizes: Arc<BTreeMap<String, Option<u64>>>,
+}
+
+impl Shelf {
+    /// The stored name and the compression of a file.
+    fn find(&self, name: &str) -> Option<(String, Method)> {
+        Method::ALL.into_iter().find_map(|method| {
+            let stored = format!("{name}{}", method.suffix());
+            self.sizes.contains_key(&stored).then_some((stored, method))
+        })
+    }
+
+    /// A file's bytes, decompressed.
+    async fn open(&self, name: &str) -> Result<ByteStream> {
+        let (stored, method) = self.find(name).ok_or_else(|| {
+            Error::new(ErrorKind::Missing, "the archive lacks this file").of_key(name)
+        })?;
+        let bytes = self.files.open(&stored).await?;
+        Ok(decompress(bytes, method)
+            .map_err(move |error| match error.key() {
+                Some(_) => error,
+                None => error.of_key(&stored),
+            })
+            .boxed())
+    }
+
+    /// The whole of a small file.
+    async fn text(&self, name: &str, limit: u64) -> Result<Bytes> {
+        let mut bytes = self.open(name).await?;
+        let mut text = BytesMut::new();
+        while let Some(piece) = bytes.try_next().await? {
+            if (text.len() + piece.len()) as u64 > limit {
+                return Err(Error::new(
+                    ErrorKind::Limit,
+                    format!("it is longer than toc_bytes, {limit}"),
+                )
+                .of_key(name));
+            }
+            text.extend_from_slice(&piece);
+        }
+        Ok(text.freeze())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_as_a_number() {
+        assert_eq!(version_number("15.18 (Debian 15.18-0+deb12u1)"), 150_018);
+        assert_eq!(version_number("18beta1"), 180_000);
+        assert_eq!(version_number("9.6.24"), 90_624);
+        assert_eq!(version_number(""), 0);
+    }
+}

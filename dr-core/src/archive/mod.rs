@@ -1,0 +1,9 @@
+//! pg_dump's archives, read and written: a dump as files, and files as a dump.
+//!
+//! Used by `ops` and by whoever has an archive in hand. Must never know a server, an SQL script's
+//! grammar, or a repository: what it reads and writes are [`Files`](crate::Files).
+
+pub mod codec;
+pub mod directory;
+pub mod folder;
+mod large_objects;

@@ -1,0 +1,22 @@
+//! The verbs: one a file, the only code that drives anything.
+//!
+//! Everything below is values and lazy views; here tasks are spawned, into sets that die with
+//! their owner, and those who watch are told. Used by the command and the bindings.
+
+mod backup;
+mod open;
+mod prune;
+mod restore;
+mod store_files;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use backup::{BackupOptions, CancellationToken, Receipt, backup};
+pub use open::{open_dump, open_script};
+pub use prune::{PruneOptions, Pruned, prune_orphans};
+pub use restore::{
+    Against, LargeObjectsProof, RestoreOptions, Restored, SequenceProof, TableProof, Verdict,
+    restore,
+};
+pub use verify::{Outcome, Problem, Report, VerifyLevel, VerifyOptions, verify};

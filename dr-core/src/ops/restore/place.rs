@@ -1,0 +1,416 @@
+//! Where a restore goes: a database made for it under another name, or one that was empty and must
+//! be so again if the restore fails.
+//!
+//! Used by `restore`. A failed restore never bears the name that was asked for.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::options::RestoreOptions;
+use super::session::{Door, Session};
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::SourceFacts;
+use crate::pg::target::{self, NewDatabase};
+use crate::pg::{Conn, ConnInfo};
+use crate::text::{identifier, literal};
+use crate::toc::ident::ident;
+use crate::toc::{Entry, Kind, Toc};
+
+/// Databases that a restore is making are named so, followed by the name they are to have.
+pub(super) const PREFIX: &str = "dr_restoring_";
+
+/// A database made for a restore, which does not have its name yet.
+#[derive(Debug)]
+pub(super) struct NewPlace {
+    maintenance: Conn,
+    info: ConnInfo,
+    temporary: String,
+    name: String,
+    /// Into the temporary database.
+    door: Door,
+}
+
+impl NewPlace {
+    /// A name that is free, on a server that has what the plan needs; nothing is made.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if the name is taken.
+    pub(super) async fn choose(info: &ConnInfo, door: &Door) -> Result<Self> {
+        let name = info.database().to_owned();
+        let maintenance = target::maintenance(info).await?;
+        if target::exists(&maintenance, &name).await? {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!(
+                    "database {name} exists already; nothing was changed; choose another name, or \
+                     rename or drop it first"
+                ),
+            ));
+        }
+        let temporary = temporary_name(&name);
+        Ok(Self {
+            maintenance,
+            info: info.clone(),
+            door: door.to_database(&temporary),
+            temporary,
+            name,
+        })
+    }
+
+    /// The connection to the server, to no database in particular.
+    pub(super) fn maintenance(&self) -> &Conn {
+        &self.maintenance
+    }
+
+    /// Sessions in the new database.
+    pub(super) fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// Makes the database, with encoding and locale of the source as far as they are known.
+    pub(super) async fn make(
+        &self,
+        toc: &Toc,
+        source: &SourceFacts,
+        options: &RestoreOptions,
+    ) -> Result<()> {
+        let of_toc = toc.database_options();
+        let mut facts = source.clone();
+        if facts.encoding.is_empty() {
+            facts.encoding = of_toc.encoding.unwrap_or_else(|| toc.encoding.clone());
+            facts.collate = of_toc.collate.unwrap_or_default();
+            facts.ctype = of_toc.ctype.unwrap_or_default();
+            facts.locale_provider = of_toc.provider.unwrap_or_default();
+            facts.locale = of_toc.locale;
+            facts.icu_rules = of_toc.icu_rules;
+        }
+        let mut database = NewDatabase::new(&self.temporary).like(&facts);
+        if options.tablespaces
+            && let Some(tablespace) = of_toc.tablespace
+        {
+            database = database.tablespace(tablespace);
+        }
+        target::create(&self.maintenance, &database).await
+    }
+
+    /// Settings of the database, which are in force for the sessions opened next.
+    pub(super) async fn apply_settings(&self, toc: &Toc) -> Result<()> {
+        let session = self.door.open().await?;
+        self.apply(&session, toc, Part::Settings, true).await
+    }
+
+    /// Owner, privileges, limits; then its name. The restore's sessions are closed.
+    pub(super) async fn finish(&self, toc: &Toc, options: &RestoreOptions) -> Result<()> {
+        let session = self.door.open().await?;
+        if options.owners
+            && let Some(entry) = toc.database_entry()
+            && !entry.owner.is_empty()
+        {
+            let mut statement =
+                format!("ALTER DATABASE {} OWNER TO ", identifier(&self.temporary)).into_bytes();
+            statement.extend(ident(&entry.owner));
+            session
+                .run(&statement)
+                .await
+                .map_err(|error| error.in_entry(entry))?;
+        }
+        self.apply(&session, toc, Part::Others, options.privileges)
+            .await?;
+        // The restore's sessions did not wait for the disk; this one does, for all of them.
+        session.run(REACH_THE_DISK).await?;
+        drop(session);
+        target::rename(&self.maintenance, &self.temporary, &self.name).await
+    }
+
+    /// Drops what was made; says how that went in one line.
+    pub(super) async fn give_up(self, options: &RestoreOptions) -> String {
+        if options.keep_failed {
+            return format!(
+                "what there is of it was kept as database {}",
+                self.temporary
+            );
+        }
+        // The connection may be what failed.
+        let conn = if self.maintenance.is_closed() {
+            target::maintenance(&self.info).await
+        } else {
+            Ok(self.maintenance)
+        };
+        let outcome = match conn {
+            Ok(conn) => target::drop_database(&conn, &self.temporary).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => format!("database {} was not made", self.name),
+            Err(error) => format!(
+                "database {} is left over and can be dropped: {error}",
+                self.temporary
+            ),
+        }
+    }
+
+    async fn apply(
+        &self,
+        session: &Session,
+        toc: &Toc,
+        part: Part,
+        privileges: bool,
+    ) -> Result<()> {
+        for entry in toc.about_database() {
+            if entry.kind == Kind::Acl && !privileges {
+                continue;
+            }
+            for statement in entry.for_database(self.temporary.as_bytes()) {
+                if Part::of(entry, &statement) == part {
+                    session
+                        .run(&statement)
+                        .await
+                        .map_err(|error| error.in_entry(entry))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Waits until everything committed so far is on disk, also by sessions that did not wait.
+pub(super) const REACH_THE_DISK: &[u8] =
+    b"SET synchronous_commit = on; SELECT pg_catalog.pg_current_xact_id();";
+
+/// The two times at which statements about a database are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Before the restore: what its sessions are to see.
+    Settings,
+    /// After it: what might keep them out.
+    Others,
+}
+
+impl Part {
+    fn of(entry: &Entry, statement: &[u8]) -> Self {
+        let is_setting = entry.kind == Kind::DatabaseProperties
+            && memchr::memmem::find(statement, b" SET ").is_some()
+            && !statement.starts_with(b"UPDATE");
+        if is_setting {
+            Self::Settings
+        } else {
+            Self::Others
+        }
+    }
+}
+
+/// A name that no restore had before; within PostgreSQL's 63 bytes.
+fn temporary_name(name: &str) -> String {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis();
+    let tail = format!("_{:x}_{:04x}", now, rand::random::<u16>());
+    // It goes into statements of the dump, whatever the dump's encoding.
+    let mut head = format!("{PREFIX}{name}");
+    head.retain(|char| char.is_ascii_alphanumeric() || char == '_');
+    head.truncate(63 - tail.len());
+    head + &tail
+}
+
+/// A database that was empty, and what it had all the same.
+#[derive(Debug)]
+pub(super) struct EmptyPlace {
+    extensions: Vec<Extension>,
+    public: Option<PublicSchema>,
+}
+
+/// An extension as it was.
+#[derive(Debug)]
+struct Extension {
+    name: String,
+    schema: String,
+    version: String,
+}
+
+/// The schema `public` as it was.
+#[derive(Debug)]
+struct PublicSchema {
+    owner: String,
+    grants: Vec<String>,
+    comment: Option<String>,
+}
+
+impl EmptyPlace {
+    /// Remembers what is there.
+    pub(super) async fn remember(session: &Session) -> Result<Self> {
+        let mut extensions = Vec::new();
+        for row in session
+            .rows(
+                "SELECT e.extname::text AS name, n.nspname::text AS schema, \
+                        e.extversion AS version FROM pg_catalog.pg_extension e \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
+            )
+            .await?
+        {
+            extensions.push(Extension {
+                name: row.text("name")?,
+                schema: row.text("schema")?,
+                version: row.text("version")?,
+            });
+        }
+        let rows = session
+            .rows(
+                "SELECT pg_catalog.pg_get_userbyid(n.nspowner)::text AS owner, \
+                        pg_catalog.obj_description(n.oid, 'pg_namespace') AS comment, \
+                        ARRAY(SELECT 'GRANT ' || a.privilege_type || ' ON SCHEMA public TO ' || \
+                              CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident( \
+                                  pg_catalog.pg_get_userbyid(a.grantee)) END || \
+                              CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END \
+                              FROM pg_catalog.aclexplode(n.nspacl) a)::text[] AS grants \
+                 FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public'",
+            )
+            .await?;
+        let public = match rows.first() {
+            Some(row) => Some(PublicSchema {
+                owner: row.text("owner")?,
+                grants: row.texts("grants")?,
+                comment: row.opt_text("comment")?,
+            }),
+            None => None,
+        };
+        Ok(Self { extensions, public })
+    }
+
+    /// Takes everything away that was not there; says how that went in one line.
+    ///
+    /// `ours` are the backends of the restore, which may still be working.
+    pub(super) async fn give_up(&self, session: Result<Session>, ours: &[i32]) -> String {
+        let outcome = match session {
+            Ok(session) => self.clean(&session, ours).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(content) if content.is_empty() => {
+                "everything restored so far was removed again: the database is empty".to_owned()
+            }
+            Ok(content) => format!("the database could not be emptied again, it holds {content}"),
+            Err(error) => format!("the database could not be emptied again: {error}"),
+        }
+    }
+
+    async fn clean(&self, session: &Session, ours: &[i32]) -> Result<target::Content> {
+        let pids: Vec<String> = ours.iter().map(ToString::to_string).collect();
+        session
+            .run(
+                format!(
+                    "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+                     WHERE pid = ANY (ARRAY[{}]::int[]) AND pid <> pg_catalog.pg_backend_pid() \
+                       AND datname = pg_catalog.current_database()",
+                    pids.join(",")
+                )
+                .as_bytes(),
+            )
+            .await?;
+        // Event triggers first: they would fire on the rest. The search path is empty, so that
+        // unqualified names are found in pg_catalog alone.
+        for statements in [
+            "SELECT 'DROP EVENT TRIGGER ' || quote_ident(evtname) AS sql FROM pg_event_trigger",
+            "SELECT 'DROP PUBLICATION ' || quote_ident(pubname) AS sql FROM pg_publication",
+            "SELECT 'ALTER SUBSCRIPTION ' || quote_ident(subname) || ' DISABLE; ALTER SUBSCRIPTION ' \
+                || quote_ident(subname) || ' SET (slot_name = NONE); DROP SUBSCRIPTION ' \
+                || quote_ident(subname) AS sql FROM pg_subscription \
+                WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            "SELECT 'DROP SCHEMA ' || quote_ident(nspname) || ' CASCADE' AS sql FROM pg_namespace \
+                WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'",
+            "SELECT 'DROP FOREIGN DATA WRAPPER ' || quote_ident(fdwname) || ' CASCADE' AS sql \
+                FROM pg_foreign_data_wrapper",
+            "SELECT 'DROP CAST (' || format_type(castsource, NULL) || ' AS ' || \
+                format_type(casttarget, NULL) || ')' AS sql FROM pg_cast WHERE oid >= 16384",
+            "SELECT 'DROP LANGUAGE ' || quote_ident(lanname) || ' CASCADE' AS sql FROM pg_language l \
+                WHERE oid >= 16384 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = l.oid \
+                AND d.classid = 'pg_language'::regclass AND d.deptype = 'e')",
+            "SELECT 'SELECT lo_unlink(oid) FROM pg_largeobject_metadata' AS sql \
+                WHERE EXISTS (SELECT FROM pg_largeobject_metadata)",
+        ] {
+            let found = session
+                .rows(&format!(
+                    "SELECT f.sql::text AS sql FROM ({}) f",
+                    statements
+                ))
+                .await?;
+            for row in found {
+                session.run(row.text("sql")?.as_bytes()).await?;
+            }
+        }
+        let kept: Vec<String> = self
+            .extensions
+            .iter()
+            .map(|extension| literal(&extension.name))
+            .collect();
+        let added = session
+            .rows(&format!(
+                "SELECT extname::text AS name FROM pg_catalog.pg_extension \
+                 WHERE extname <> ALL (ARRAY[{}]::text[])",
+                kept.join(",")
+            ))
+            .await?;
+        for row in added {
+            session
+                .run(
+                    format!(
+                        "DROP EXTENSION IF EXISTS {} CASCADE",
+                        identifier(&row.text("name")?)
+                    )
+                    .as_bytes(),
+                )
+                .await?;
+        }
+        self.remake_public(session).await?;
+        // Those that were in a schema that went.
+        for extension in &self.extensions {
+            session
+                .run(
+                    format!(
+                        "CREATE EXTENSION IF NOT EXISTS {} SCHEMA {} VERSION {}",
+                        identifier(&extension.name),
+                        identifier(&extension.schema),
+                        literal(&extension.version)
+                    )
+                    .as_bytes(),
+                )
+                .await?;
+        }
+        target::content(session.conn()).await
+    }
+
+    async fn remake_public(&self, session: &Session) -> Result<()> {
+        let Some(public) = &self.public else {
+            return Ok(());
+        };
+        let mut sql = format!(
+            "CREATE SCHEMA public; ALTER SCHEMA public OWNER TO {};",
+            identifier(&public.owner)
+        );
+        for grant in &public.grants {
+            sql.push_str(grant);
+            sql.push(';');
+        }
+        if let Some(comment) = &public.comment {
+            sql.push_str(&format!(
+                "COMMENT ON SCHEMA public IS {};",
+                literal(comment)
+            ));
+        }
+        session.run(sql.as_bytes()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_name_fits_and_is_its_own() {
+        let one = temporary_name("shop");
+        assert!(one.starts_with("dr_restoring_shop_"), "{one}");
+        assert_ne!(one, temporary_name("shop"));
+        let long = temporary_name(&"ü and \"more\" ".repeat(60));
+        assert!(long.len() == 63 && long.is_ascii(), "{long}");
+    }
+}

@@ -1,0 +1,391 @@
+//! The store fails, the files fail, the work is dropped: never half a backup.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::stream::BoxStream;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
+};
+
+use super::*;
+use crate::ops::CancellationToken;
+
+/// A store whose call number `fail_at` fails, from zero; and, if it is `dead`, every call after.
+#[derive(Debug, Clone)]
+struct Failing {
+    inner: Arc<InMemory>,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    calls: AtomicUsize,
+    fail_at: usize,
+    dead: bool,
+    aborted: AtomicUsize,
+    begun: AtomicUsize,
+    completed: AtomicUsize,
+}
+
+impl std::fmt::Display for Failing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Failing")
+    }
+}
+
+impl Failing {
+    fn new(inner: Arc<InMemory>, fail_at: usize, dead: bool) -> Self {
+        let state = State {
+            calls: AtomicUsize::new(0),
+            fail_at,
+            dead,
+            aborted: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            completed: AtomicUsize::new(0),
+        };
+        Self {
+            inner,
+            state: Arc::new(state),
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.state.calls.load(Ordering::SeqCst) > self.state.fail_at
+    }
+}
+
+impl State {
+    fn call(&self) -> object_store::Result<()> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        if call == self.fail_at || (self.dead && call > self.fail_at) {
+            return Err(object_store::Error::Generic {
+                store: "Failing",
+                source: format!("call {call} fails").into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for Failing {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> object_store::Result<PutResult> {
+        self.state.call()?;
+        self.inner.put_opts(location, payload, opts).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        opts: PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        self.state.call()?;
+        self.state.begun.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(FailingUpload {
+            inner: self.inner.put_multipart_opts(location, opts).await?,
+            state: self.state.clone(),
+        }))
+    }
+
+    async fn get_opts(
+        &self,
+        location: &Path,
+        options: GetOptions,
+    ) -> object_store::Result<GetResult> {
+        self.state.call()?;
+        self.inner.get_opts(location, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, object_store::Result<Path>>,
+    ) -> BoxStream<'static, object_store::Result<Path>> {
+        match self.state.call() {
+            Ok(()) => self.inner.delete_stream(locations),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        match self.state.call() {
+            Ok(()) => self.inner.list(prefix),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
+        self.state.call()?;
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(
+        &self,
+        from: &Path,
+        to: &Path,
+        options: CopyOptions,
+    ) -> object_store::Result<()> {
+        self.state.call()?;
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+#[derive(Debug)]
+struct FailingUpload {
+    inner: Box<dyn MultipartUpload>,
+    state: Arc<State>,
+}
+
+#[async_trait::async_trait]
+impl MultipartUpload for FailingUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        match self.state.call() {
+            Ok(()) => self.inner.put_part(data),
+            Err(error) => Box::pin(async move { Err(error) }),
+        }
+    }
+
+    async fn complete(&mut self) -> object_store::Result<PutResult> {
+        self.state.call()?;
+        self.state.completed.fetch_add(1, Ordering::SeqCst);
+        self.inner.complete().await
+    }
+
+    async fn abort(&mut self) -> object_store::Result<()> {
+        self.state.aborted.fetch_add(1, Ordering::SeqCst);
+        self.state.call()?;
+        self.inner.abort().await
+    }
+}
+
+/// With a file of several parts.
+fn toys() -> Toys {
+    Toys::of(&[("2.dat", 4500), ("1.dat", 7), ("toc.dat", 50)])
+}
+
+#[tokio::test]
+async fn whichever_call_of_the_store_fails_nothing_is_listed_and_a_rerun_works() {
+    for dead in [false, true] {
+        let mut fail_at = 0;
+        loop {
+            let inner = Arc::new(InMemory::new());
+            let failing = Failing::new(inner.clone(), fail_at, dead);
+            let repository = Repository::with_small_parts(Arc::new(failing.clone()));
+            let sound = Repository::with_small_parts(inner.clone());
+            let done = backup(&toys(), &repository, &options()).await;
+            if !failing.has_failed() {
+                done.unwrap();
+                break;
+            }
+            // The probe may find that it needs not what failed; nothing else may.
+            match done {
+                Ok(_) => assert!(!dead && fail_at <= 2, "call {fail_at} failed in silence"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
+                    assert!(sound.list().await.unwrap().is_empty(), "call {fail_at}");
+                    let state = &failing.state;
+                    let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+                    assert_eq!(
+                        count(&state.begun),
+                        count(&state.completed) + count(&state.aborted),
+                        "call {fail_at}: every upload that was begun has an end"
+                    );
+                    if !dead {
+                        // One call failed, so that tidying up could work, unless it was that.
+                        let left = keys_of(&*inner).await;
+                        let left = left
+                            .iter()
+                            .filter(|key| key.as_ref().starts_with("shop/"))
+                            .count();
+                        assert_eq!(left, 0, "call {fail_at}");
+                    }
+                }
+            }
+            let receipt = backup(&toys(), &sound, &options()).await.unwrap();
+            let report = verify(&sound, receipt.id.as_str(), &VerifyOptions::new())
+                .await
+                .unwrap();
+            assert!(report.is_sound());
+            // Whatever is left can be swept, and only that.
+            let all = PruneOptions::new().older_than(jiff::SignedDuration::from_secs(-60));
+            prune_orphans(&sound, &all).await.unwrap();
+            let listed = sound.list().await.unwrap();
+            assert!(listed.iter().any(|one| one.place == receipt.place));
+            for key in keys_of(&*inner).await {
+                let of_a_backup = listed
+                    .iter()
+                    .any(|one| key.as_ref().starts_with(&one.place.to_string()));
+                assert!(
+                    of_a_backup || key.as_ref() == "repository.json",
+                    "call {fail_at}: {key} is left"
+                );
+            }
+            fail_at += 1;
+        }
+        assert!(fail_at > 15, "a backup takes more calls than {fail_at}");
+    }
+}
+
+#[tokio::test]
+async fn whichever_call_fails_verification_does_not_say_sound() {
+    let inner = Arc::new(InMemory::new());
+    let sound = Repository::with_small_parts(inner.clone());
+    let receipt = backup(&toys(), &sound, &options()).await.unwrap();
+    for level in [VerifyLevel::Quick, VerifyLevel::Stored, VerifyLevel::Deep] {
+        for fail_at in 0.. {
+            let failing = Failing::new(inner.clone(), fail_at, false);
+            let repository = Repository::with_small_parts(Arc::new(failing.clone()));
+            let options = VerifyOptions::new().level(level);
+            let done = verify(&repository, receipt.id.as_str(), &options).await;
+            if !failing.has_failed() {
+                assert!(done.unwrap().is_sound());
+                break;
+            }
+            match done {
+                Ok(report) => assert_eq!(report.outcome(), Outcome::Unchecked, "call {fail_at}"),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Store),
+            }
+        }
+    }
+}
+
+/// Files one of which breaks off, or never comes to its end.
+struct Broken {
+    toys: Toys,
+    hang: bool,
+    reached: Arc<tokio::sync::Notify>,
+}
+
+impl Files for Broken {
+    fn list(&self) -> Vec<FileInfo> {
+        self.toys.list()
+    }
+
+    fn open<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ByteStream>> {
+        Box::pin(async move {
+            let whole = self.toys.open(name).await?;
+            if name != "2.dat" {
+                return Ok(whole);
+            }
+            let reached = self.reached.clone();
+            let hang = self.hang;
+            let end = stream::once(async move {
+                reached.notify_one();
+                if hang {
+                    std::future::pending::<()>().await;
+                }
+                Err(Error::new(ErrorKind::Server, "the server went away"))
+            });
+            Ok(whole.take(30).chain(end).boxed())
+        })
+    }
+
+    fn evidence(&self) -> Evidence {
+        self.toys.evidence()
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_off_is_told_and_nothing_is_kept() {
+    let (store, repository) = memory();
+    let broken = Broken {
+        toys: toys(),
+        hang: false,
+        reached: Arc::default(),
+    };
+    let error = backup(&broken, &repository, &options()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Server);
+    assert_eq!(error.key(), Some("2.dat"));
+    assert_eq!(keys_of(&*store).await, [Path::from("repository.json")]);
+}
+
+/// Lets everything else run until the store holds no part of a backup.
+async fn until_tidy(store: &InMemory) {
+    for _ in 0..10_000 {
+        if keys_of(store).await == [Path::from("repository.json")] {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("not tidied up: {:?}", keys_of(store).await);
+}
+
+#[tokio::test]
+async fn a_dropped_backup_takes_back_what_it_wrote() {
+    let inner = Arc::new(InMemory::new());
+    let failing = Failing::new(inner.clone(), usize::MAX, false);
+    let repository = Repository::with_small_parts(Arc::new(failing.clone()));
+    let broken = Broken {
+        toys: toys(),
+        hang: true,
+        reached: Arc::default(),
+    };
+    let reached = broken.reached.clone();
+    let options = options();
+    tokio::select! {
+        done = backup(&broken, &repository, &options) => panic!("it ended: {done:?}"),
+        () = reached.notified() => {}
+    }
+    until_tidy(&inner).await;
+    assert_eq!(failing.state.begun.load(Ordering::SeqCst), 1);
+    assert_eq!(failing.state.aborted.load(Ordering::SeqCst), 1);
+    assert!(repository.list().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_stopped_backup_has_tidied_up_when_it_returns() {
+    let (store, repository) = memory();
+    let broken = Broken {
+        toys: toys(),
+        hang: true,
+        reached: Arc::default(),
+    };
+    let reached = broken.reached.clone();
+    let token = CancellationToken::new();
+    let options = options().stop_when(token.clone());
+    let (done, ()) = tokio::join!(backup(&broken, &repository, &options), async {
+        reached.notified().await;
+        token.cancel();
+    });
+    assert_eq!(done.unwrap_err().kind(), ErrorKind::Interrupted);
+    assert_eq!(keys_of(&*store).await, [Path::from("repository.json")]);
+}
+
+/// A store that takes an object and does not have it afterwards.
+#[tokio::test]
+async fn what_the_store_lost_before_the_commit_is_noticed() {
+    struct Loses(Toys, Arc<InMemory>);
+    impl Files for Loses {
+        fn list(&self) -> Vec<FileInfo> {
+            self.0.list()
+        }
+        fn open<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ByteStream>> {
+            Box::pin(async move {
+                // The table of contents is stored after the data; the data goes meanwhile.
+                if name == "toc.dat" {
+                    for key in keys_of(&*self.1).await {
+                        if key.filename() == Some("1.dat") {
+                            self.1.delete(&key).await.unwrap();
+                        }
+                    }
+                }
+                self.0.open(name).await
+            })
+        }
+        fn evidence(&self) -> Evidence {
+            self.0.evidence()
+        }
+    }
+    let (store, repository) = memory();
+    let error = backup(&Loses(toys(), store.clone()), &repository, &options())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+    assert!(error.to_string().contains("1.dat"), "{error}");
+    assert!(repository.list().await.unwrap().is_empty());
+}

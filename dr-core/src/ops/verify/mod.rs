@@ -1,0 +1,133 @@
+//! The verb `verify`: is a stored backup still what was stored? Three depths, one report.
+
+mod deep;
+mod report;
+mod stored;
+
+use std::time::Instant;
+
+pub use report::{Outcome, Problem, Report};
+
+use crate::error::Result;
+use crate::event::{Event, Phase, Watch};
+use crate::pipeline::keys::Keys;
+use crate::repo::{Backup, Repository};
+
+/// How deep [`verify`] looks. Each level does what the one before does, and more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
+pub enum VerifyLevel {
+    /// The commit mark; that every object is there and has its size. Reads no data.
+    Quick,
+    /// Every stored byte against its SHA-256. Needs no key.
+    #[default]
+    Stored,
+    /// Decrypts, decompresses and decodes everything; counts and digests the rows of every table
+    /// and every large object, and compares with what the dump saw. Needs the key.
+    Deep,
+}
+
+/// What [`verify`] may be told.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct VerifyOptions {
+    level: VerifyLevel,
+    keys: Keys,
+    jobs: usize,
+    watch: Watch,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        Self {
+            level: VerifyLevel::default(),
+            keys: Keys::none(),
+            jobs: 2,
+            watch: Watch::default(),
+        }
+    }
+}
+
+impl VerifyOptions {
+    /// Every stored byte, two objects at a time.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How deep to look.
+    #[must_use]
+    pub fn level(mut self, level: VerifyLevel) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// What opens the backup; for [`VerifyLevel::Deep`].
+    #[must_use]
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// How many objects are read at once; at least one.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs.max(1);
+        self
+    }
+
+    /// Who is told of the progress.
+    #[must_use]
+    pub fn watch(mut self, watch: Watch) -> Self {
+        self.watch = watch;
+        self
+    }
+}
+
+/// Verifies the backup that `text` names, as in [`Repository::find`]. Whatever is wrong with the
+/// backup is in the report, all of it; the work goes on after a problem.
+///
+/// # Errors
+///
+/// `Missing` if there is no such backup, `Usage` if there are several; `Store` if the store cannot
+/// even be listed.
+pub async fn verify(
+    repository: &Repository,
+    text: &str,
+    options: &VerifyOptions,
+) -> Result<Report> {
+    let started = Instant::now();
+    options.watch.tell(Event::Phase {
+        phase: Phase::Prepare,
+        items: 0,
+        bytes: 0,
+    });
+    let listing = repository.look_up(text).await?;
+    let mut report = Report::new(&listing.place, options.level);
+    match listing.into_backup() {
+        Ok(backup) => look(repository, &backup, options, &mut report).await?,
+        Err(error) => {
+            // The mark says what there should be; without it there is nothing to hold the rest
+            // against.
+            report.error(error);
+        }
+    }
+    report.finish(started.elapsed());
+    Ok(report)
+}
+
+async fn look(
+    repository: &Repository,
+    backup: &Backup,
+    options: &VerifyOptions,
+    report: &mut Report,
+) -> Result<()> {
+    let present = stored::sizes(repository, backup, report).await?;
+    if options.level == VerifyLevel::Quick {
+        return Ok(());
+    }
+    stored::digests(repository, backup, &present, options, report).await?;
+    if options.level == VerifyLevel::Deep {
+        deep::contents(repository, backup, options, report).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! Plain SQL dumps: pg_dump's script format, read into a [`Dump`](crate::Dump) and written from one.
+//!
+//! Used by `ops`. Knows no server: what a script says is never run here, only taken apart
+//! ([`lexer`]), given a table of contents ([`reader`]) and put together ([`writer`]).
+
+mod draft;
+mod header;
+mod large_object;
+pub mod lexer;
+mod places;
+pub mod reader;
+mod script;
+mod statement;
+mod words;
+pub mod writer;

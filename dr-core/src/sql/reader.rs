@@ -1,0 +1,238 @@
+//! Plain SQL dumps as a [`Dump`]: from a file or a pipe, compressed or not.
+//!
+//! Used by `ops`. The script is gone through once, from its first byte to its last, before there is
+//! a Toc: only then is it known to be whole. Nothing of it is run.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use super::draft::DataForm;
+use super::large_object::pieces_of;
+use super::lexer::Lexer;
+use super::places::{Source, Spool, Store};
+use super::script;
+use super::script::{Builder, undo_carriage_returns};
+use crate::dump::{Data, Dump};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Watch;
+use crate::files::{ByteStream, Evidence};
+use crate::limits::Limits;
+use crate::pipeline::Reader;
+use crate::pipeline::compression::{Method, decompress};
+use crate::pipeline::streams::stream_of;
+use crate::toc::{EntryId, Toc};
+
+/// How a script is read.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ReadOptions {
+    limits: Limits,
+    watch: Watch,
+    spool: Option<PathBuf>,
+}
+
+impl ReadOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bounds on what is held in memory: `statement`, `toc_entries`, `toc_bytes`.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Who is told what a person should know.
+    #[must_use]
+    pub fn watch(mut self, watch: Watch) -> Self {
+        self.watch = watch;
+        self
+    }
+
+    /// The folder in which the data of a script that cannot be read twice is set aside; the
+    /// system's folder for temporary files if none is said. It takes about the size of the
+    /// compressed dump.
+    #[must_use]
+    pub fn spool_in(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spool = Some(folder.into());
+        self
+    }
+}
+
+/// A plain SQL dump, gone through.
+#[derive(Debug)]
+pub struct PlainDump {
+    toc: Toc,
+    data: HashMap<EntryId, script::Data>,
+    evidence: Evidence,
+    source: Source,
+    limits: Limits,
+}
+
+/// Opens a script in a file: plain, or compressed by gzip, zstd or lz4, which its first bytes say.
+///
+/// A plain file is read again for its data and must stay as it is; the data of any other is set
+/// aside (see [`ReadOptions::spool_in`]), which the options' watch is told.
+///
+/// # Errors
+///
+/// `Missing` if there is no such file; `Format` with offset and line where the script is damaged or
+/// cut short; `Stage` where its compression is; `Unsupported` for psql meta-commands and what only
+/// psql can load; `Limit`.
+pub async fn open(path: &Path, options: &ReadOptions) -> Result<PlainDump> {
+    let named = |error: Error| error.of_key(path.display());
+    let file = tokio::fs::File::open(path).await.map_err(|error| {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::Missing,
+            _ => ErrorKind::Store,
+        };
+        named(Error::new(kind, "the dump cannot be opened").caused_by(error))
+    })?;
+    let is_file = file
+        .metadata()
+        .await
+        .is_ok_and(|metadata| metadata.is_file());
+    let again = is_file.then(|| path.to_path_buf());
+    read_from(Box::pin(file), again, options)
+        .await
+        .map_err(named)
+}
+
+/// Reads a script from a pipe, or anything else that can be read once. Its data is set aside.
+///
+/// # Errors
+///
+/// See [`open`].
+pub async fn read(input: Reader, options: &ReadOptions) -> Result<PlainDump> {
+    read_from(input, None, options).await
+}
+
+async fn read_from(
+    input: Reader,
+    again: Option<PathBuf>,
+    options: &ReadOptions,
+) -> Result<PlainDump> {
+    let (method, input) = recognize(stream_of(input)).await?;
+    let store = match again.filter(|_| method == Method::None) {
+        Some(path) => Store::File(path),
+        None => {
+            let spool = Spool::new(options.spool.as_deref())?;
+            options.watch.notice(format!(
+                "the dump can be read only once: its data is set aside in {} until it is restored",
+                spool.path().display()
+            ));
+            Store::Spool(Box::new(spool))
+        }
+    };
+    let mut builder = Builder::new(store, options.limits.clone(), options.watch.clone());
+    let mut lexer = Lexer::new(&options.limits);
+    let mut input = decompress(input, method);
+    let mut ended = false;
+    loop {
+        while let Some(piece) = lexer.next_piece()? {
+            builder.take(piece).await?;
+        }
+        if ended {
+            break;
+        }
+        match input.try_next().await? {
+            Some(chunk) => lexer.feed(chunk),
+            None => {
+                lexer.end();
+                ended = true;
+            }
+        }
+    }
+    let script = builder.finish(lexer.offset(), lexer.line())?;
+    Ok(PlainDump {
+        toc: script.toc,
+        data: script.data,
+        evidence: script.evidence,
+        source: script.store.finish().await?,
+        limits: options.limits.clone(),
+    })
+}
+
+/// How the input is compressed, and the input whole.
+async fn recognize(mut input: ByteStream) -> Result<(Method, ByteStream)> {
+    let mut head = Vec::new();
+    while head.len() < 6 {
+        match input.try_next().await? {
+            Some(chunk) => head.extend_from_slice(&chunk),
+            None => break,
+        }
+    }
+    let refuse = |what: &str| {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("{what}; give it unpacked, or as .sql, .sql.gz, .sql.zst or .sql.lz4"),
+        ))
+    };
+    match &head[..] {
+        [b'P', b'G', b'D', b'M', b'P', ..] => {
+            return refuse("a pg_dump archive in custom format, not a script");
+        }
+        [0xFD, b'7', b'z', b'X', b'Z', ..] => return refuse("compressed by xz"),
+        [b'B', b'Z', b'h', ..] => return refuse("compressed by bzip2"),
+        [b'P', b'K', 3, 4, ..] => return refuse("a zip file"),
+        _ => {}
+    }
+    let method = Method::of_magic(&head);
+    let whole = stream::iter([Ok(Bytes::from(head))]).chain(input).boxed();
+    Ok((method, whole))
+}
+
+impl Dump for PlainDump {
+    fn toc(&self) -> &Toc {
+        &self.toc
+    }
+
+    fn data(&self, entry: EntryId) -> BoxFuture<'_, Result<Data>> {
+        async move {
+            let data = self.data.get(&entry).ok_or_else(|| {
+                Error::new(ErrorKind::Missing, format!("entry {entry} has no data"))
+            })?;
+            let text = self.source.open(&data.place).await?;
+            Ok(match data.form {
+                DataForm::Copy(false) => Data::Rows(text),
+                DataForm::Copy(true) => Data::Rows(with_line_feeds(text)),
+                DataForm::Inserts if data.prefix.is_empty() => Data::Rows(text),
+                DataForm::Inserts => {
+                    let prefix = data.prefix.clone();
+                    Data::Rows(stream::iter([Ok(prefix)]).chain(text).boxed())
+                }
+                DataForm::LargeObjects => {
+                    Data::LargeObjects(pieces_of(text, &self.limits, self.toc.std_strings))
+                }
+            })
+        }
+        .boxed()
+    }
+
+    /// What was seen while the script was gone through: rows and digest of COPY data, values of
+    /// sequences, encoding and version of the source. INSERT statements are not rows to digest.
+    fn evidence(&self) -> Evidence {
+        self.evidence.clone()
+    }
+
+    fn size_hint(&self, entry: EntryId) -> Option<u64> {
+        self.data.get(&entry).map(|data| data.place.bytes)
+    }
+}
+
+/// COPY text whose lines end in CR LF with the line ends COPY writes.
+fn with_line_feeds(text: ByteStream) -> ByteStream {
+    let mut held = false;
+    text.map_ok(move |chunk| Bytes::from(undo_carriage_returns(&chunk, &mut held)))
+        .boxed()
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;
