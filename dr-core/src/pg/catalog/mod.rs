@@ -6,7 +6,7 @@
 //! asked as often as an empty one. Knows nothing of archives, and moves no table data.
 //!
 //! Each family of objects has a file with its SQL beside the rows it fills. A family's `read` adds
-//! nodes with bodies to [`object::Objects`]; when all have, `depend` ties them, `sort` orders them
+//! nodes with bodies to `object::Objects`; when all have, `depend` ties them, `sort` orders them
 //! and `render` asks the bodies for their entries. A body is asked late because breaking loops of
 //! dependencies changes what is written.
 
