@@ -295,11 +295,12 @@ pub(crate) struct Restore {
 Examples:
   dr extract latest --repo ./backups --table public.votes_vote --to dbname=shop_copy
   dr extract ./dump.sql.gz --table 'public.polls_*' --to polls.sql
-  dr extract latest --repo ./backups --table public.users --to - | head
+  dr extract latest --repo ./backups --table public.users --to - > users.copy
 
-Where the tables go is told by --to: a connection string or URI is a database; - is standard output,
-raw COPY rows of one table unless --format says sql; a path is a plain SQL file if it ends with .sql
-(.sql.gz, .sql.zst, .sql.lz4), else a directory archive.")]
+Where the tables go is told by --to: a connection string or URI is a database, which may hold other
+tables already; - is standard output; a path is a plain SQL file if it ends with .sql (.sql.gz,
+.sql.zst, .sql.lz4), else a directory archive. Standard output gets the raw COPY rows of one table,
+and its report goes to standard error; --format says otherwise.")]
 pub(crate) struct Extract {
     /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
     #[arg(value_name = "BACKUP|FILE")]
@@ -319,19 +320,19 @@ pub(crate) struct Extract {
     #[command(flatten)]
     pub(crate) keys: KeyOptions,
 
-    /// What is written, where --to does not tell
+    /// What is written, if it is not what --to tells
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// Compression of a directory archive
-    #[arg(long, short = 'Z', value_name = "METHOD", default_value = "zstd:3")]
-    pub(crate) compress: Compression,
+    /// Compression of what is written [default: as the name says; zstd:3 for a directory]
+    #[arg(long, short = 'Z', value_name = "METHOD[:LEVEL]")]
+    pub(crate) compress: Option<Compression>,
 
-    /// Into a database: connections that work at once
+    /// Into a directory: tables read at once
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
 
-    /// Also what the tables need: types, functions, tables they refer to
+    /// Also what the tables need to be made: schemas, types, functions, sequences, parents
     #[arg(long)]
     pub(crate) with_dependencies: bool,
 

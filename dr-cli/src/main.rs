@@ -4,6 +4,7 @@
 
 mod args;
 mod command;
+mod destination;
 mod exit;
 mod render;
 mod secrets;

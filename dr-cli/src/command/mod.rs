@@ -2,6 +2,7 @@
 
 mod backup;
 mod completions;
+mod extract;
 mod key;
 mod list;
 mod prune;
@@ -54,11 +55,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
         Command::Show(options) => show::run(context, &options).await,
         Command::Verify(options) => verify::run(context, &options).await,
         Command::Restore(options) => restore::run(context, &options).await,
-        // Interim: until the verb it calls is here.
-        Command::Extract(_) => Err(dr_core::Error::new(
-            dr_core::ErrorKind::Unsupported,
-            "this build has no such verb yet",
-        )),
+        Command::Extract(options) => extract::run(context, &options).await,
     }
 }
 

@@ -61,10 +61,15 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
         wanted = wanted.keep_failed();
     }
     let restored = Box::pin(ops::restore(&plan, &*dump, &target, &wanted)).await?;
+    show(context, &restored)
+}
+
+/// Shows the proof; how the command ends is what it comes to.
+pub(super) fn show(context: &Context, restored: &Restored) -> Result<Outcome> {
     context.progress.finish();
     context.output.result(
-        || text(&restored),
-        || serde_json::to_value(&restored).unwrap_or(Value::Null),
+        || text(restored),
+        || serde_json::to_value(restored).unwrap_or(Value::Null),
     )?;
     Ok(match restored.verdict() {
         Verdict::Equal => Outcome::Done,

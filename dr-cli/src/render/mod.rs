@@ -21,11 +21,23 @@ pub(crate) use table::{Align, Table};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
+    stderr: bool,
 }
 
 impl Output {
     pub(crate) fn new(global: &Global) -> Self {
-        Self { json: global.json }
+        Self {
+            json: global.json,
+            stderr: false,
+        }
+    }
+
+    /// For a command whose standard output is the data itself.
+    pub(crate) fn on_stderr(self) -> Self {
+        Self {
+            stderr: true,
+            ..self
+        }
     }
 
     /// Prints a result: `text` is only made for people, `value` only for programs.
@@ -41,6 +53,10 @@ impl Output {
         };
         if !out.is_empty() && !out.ends_with('\n') {
             out.push('\n');
+        }
+        if self.stderr {
+            say(out.trim_end());
+            return Ok(());
         }
         let mut stdout = std::io::stdout().lock();
         match stdout

@@ -4,6 +4,8 @@
 //! their owner, and those who watch are told. Used by the command and the bindings.
 
 mod backup;
+mod extract;
+mod item;
 mod open;
 mod prune;
 mod restore;
@@ -13,6 +15,7 @@ mod tests;
 mod verify;
 
 pub use backup::{BackupOptions, CancellationToken, Receipt, backup};
+pub use extract::{Extract, ExtractOptions, Extracted, ExtractedTable, extract};
 pub use open::{open_dump, open_script};
 pub use prune::{PruneOptions, Pruned, prune_orphans};
 pub use restore::{

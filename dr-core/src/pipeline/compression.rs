@@ -131,6 +131,18 @@ impl Compression {
     }
 }
 
+/// At the level that the method has when none is named.
+impl From<Method> for Compression {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::None => Self::None,
+            Method::Gzip => Self::Gzip(6),
+            Method::Lz4 => Self::Lz4(0),
+            Method::Zstd => Self::Zstd(3),
+        }
+    }
+}
+
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -153,6 +165,7 @@ impl FromStr for Compression {
                 ),
             )
         };
+        let usual = |method: Method| Ok(Self::from(method));
         let (method, level) = match text.split_once(':') {
             Some((method, level)) => {
                 let level = level.strip_prefix("level=").unwrap_or(level);
@@ -179,14 +192,21 @@ impl FromStr for Compression {
                 None | Some(0) => Ok(Self::None),
                 Some(_) => Err(bad("none has no level")),
             },
-            "gzip" => Ok(Self::Gzip(small(within(level.unwrap_or(6), 1, 9)?)?)),
-            "lz4" => Ok(Self::Lz4(small(within(level.unwrap_or(0), 0, 12)?)?)),
-            "zstd" => {
-                let level = within(level.unwrap_or(3), -7, 22)?;
-                Ok(Self::Zstd(
-                    i8::try_from(level).map_err(|_| bad("the level is out of range"))?,
-                ))
-            }
+            "gzip" => match level {
+                Some(level) => Ok(Self::Gzip(small(within(level, 1, 9)?)?)),
+                None => usual(Method::Gzip),
+            },
+            "lz4" => match level {
+                Some(level) => Ok(Self::Lz4(small(within(level, 0, 12)?)?)),
+                None => usual(Method::Lz4),
+            },
+            "zstd" => match level {
+                Some(level) => Ok(Self::Zstd(
+                    i8::try_from(within(level, -7, 22)?)
+                        .map_err(|_| bad("the level is out of range"))?,
+                )),
+                None => usual(Method::Zstd),
+            },
             _ => Err(bad("no such method")),
         }
     }

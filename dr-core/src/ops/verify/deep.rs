@@ -9,6 +9,7 @@ use futures::stream::BoxStream;
 use memchr::memmem;
 use tokio::task::JoinSet;
 
+use super::super::item::Item;
 use super::{Outcome, Report, VerifyOptions};
 use crate::archive::directory;
 use crate::digest::{RowsDigest, RowsHasher};
@@ -19,9 +20,6 @@ use crate::files::{ByteStream, Evidence, Files, LargeObjectEvidence};
 use crate::pipeline::tap::Meter;
 use crate::repo::{Backup, Kind, Repository, StoredFiles};
 use crate::toc::{self, Entry, EntryId};
-
-/// Progress is told after so many bytes.
-const TELL_EVERY: u64 = 1 << 20;
 
 /// Holds the contents of a backup against its manifest.
 pub(super) async fn contents(
@@ -286,7 +284,7 @@ async fn entry_contents(dump: &dyn Dump, id: EntryId, watch: &Watch) -> Result<C
     }
 }
 
-async fn digest_rows(mut stream: ByteStream, mut item: Item<'_>) -> Result<RowsDigest> {
+async fn digest_rows(mut stream: ByteStream, mut item: Item) -> Result<RowsDigest> {
     let mut hasher = RowsHasher::new();
     while let Some(piece) = stream.try_next().await? {
         hasher.update(&piece);
@@ -295,7 +293,7 @@ async fn digest_rows(mut stream: ByteStream, mut item: Item<'_>) -> Result<RowsD
     hasher.finish()
 }
 
-async fn drain(mut stream: ByteStream, mut item: Item<'_>) -> Result<()> {
+async fn drain(mut stream: ByteStream, mut item: Item) -> Result<()> {
     while let Some(piece) = stream.try_next().await? {
         item.advance(piece.len(), 0);
     }
@@ -304,7 +302,7 @@ async fn drain(mut stream: ByteStream, mut item: Item<'_>) -> Result<()> {
 
 async fn digest_large_objects(
     mut pieces: BoxStream<'static, Result<LargeObjectPiece>>,
-    mut item: Item<'_>,
+    mut item: Item,
 ) -> Result<BTreeMap<u32, LargeObjectEvidence>> {
     let mut found = BTreeMap::new();
     let mut current: Option<(u32, Meter)> = None;
@@ -334,56 +332,5 @@ async fn digest_large_objects(
             ErrorKind::Format,
             format!("large object {oid} has no end"),
         )),
-    }
-}
-
-/// One entry or file, as those who watch see it.
-struct Item<'a> {
-    watch: &'a Watch,
-    name: String,
-    bytes: u64,
-    rows: u64,
-    rows_told: u64,
-}
-
-impl<'a> Item<'a> {
-    fn begin(watch: &'a Watch, name: String) -> Self {
-        watch.tell(Event::ItemStarted { item: name.clone() });
-        Self {
-            watch,
-            name,
-            bytes: 0,
-            rows: 0,
-            rows_told: 0,
-        }
-    }
-
-    fn advance(&mut self, bytes: usize, rows: u64) {
-        self.bytes += bytes as u64;
-        self.rows = rows;
-        if self.bytes >= TELL_EVERY {
-            self.tell();
-        }
-    }
-
-    fn tell(&mut self) {
-        if self.bytes > 0 {
-            self.watch.tell(Event::Advanced {
-                item: self.name.clone(),
-                rows: self.rows - self.rows_told,
-                bytes: self.bytes,
-            });
-            self.bytes = 0;
-            self.rows_told = self.rows;
-        }
-    }
-}
-
-impl Drop for Item<'_> {
-    fn drop(&mut self) {
-        self.tell();
-        self.watch.tell(Event::ItemFinished {
-            item: self.name.clone(),
-        });
     }
 }

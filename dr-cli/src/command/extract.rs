@@ -1,0 +1,161 @@
+//! `dr extract`: some tables out of a backup or a dump.
+
+use std::sync::Arc;
+
+use dr_core::ops::{self, Extract as To, ExtractOptions, Extracted, RestoreOptions, Verdict};
+use dr_core::pipeline::keys::Keys;
+use dr_core::toc::{Kind, Plan, Selection, Toc};
+use dr_core::{Dump, Error, ErrorKind, Result};
+use serde_json::Value;
+
+use super::{Context, database, restore};
+use crate::args::{Extract, Format};
+use crate::destination::{Destination, destination};
+use crate::exit::Outcome;
+use crate::render::{Align, Output, Table, bytes, clean, count, duration};
+use crate::source::{self, What};
+use crate::{secrets, signal};
+
+pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome> {
+    // Everything that cannot be meant is told before anything is read.
+    let to = destination(&options.to, options.format, options.compress)?;
+    check(&to, options)?;
+    let what = source::what(&options.what, options.repo.repo.as_deref())?;
+    let keys = match what {
+        What::Backup { .. } => secrets::keys(&options.keys)?,
+        What::File(_) => Keys::none(),
+    };
+    let opening = source::open(what, &keys, context.progress.watch());
+    let dump = signal::droppable(&context.stop, opening).await?;
+    let selected = dump.toc().select(&selection(options))?;
+    for notice in &selected.notices {
+        context.progress.notice(&notice.to_string());
+    }
+    match to {
+        Destination::Database(to) => {
+            into_database(context, options, &*dump, &selected.toc, to).await
+        }
+        Destination::Output(format) => {
+            let stdout = Box::pin(tokio::io::stdout());
+            let to = match format {
+                Format::Copy => To::RowsTo(stdout),
+                Format::Sql | Format::Directory => To::ScriptTo(stdout),
+            };
+            let extracted = work(context, options, dump, selected.toc, to).await?;
+            // Standard output is taken.
+            show(context.output.on_stderr(), &extracted)
+        }
+        Destination::File(format, path, compression) => {
+            let path = path.to_owned();
+            let to = match format {
+                Format::Sql => To::Script(path, compression),
+                Format::Directory => To::Directory(path, compression),
+                Format::Copy => To::Rows(path, compression),
+            };
+            let extracted = work(context, options, dump, selected.toc, to).await?;
+            show(context.output, &extracted)
+        }
+    }
+}
+
+/// Options that the destination gives no meaning are refused, not ignored.
+fn check(to: &Destination<'_>, options: &Extract) -> Result<()> {
+    let directory = matches!(to, Destination::File(Format::Directory, ..));
+    let rows = matches!(
+        to,
+        Destination::Output(Format::Copy) | Destination::File(Format::Copy, ..)
+    );
+    let refused = if options.jobs.is_some() && !directory {
+        "--jobs is for a directory archive: everything else is one stream or one transaction"
+    } else if directory && options.no_owner {
+        "an archive keeps its owners: give --no-owner to who restores it"
+    } else if rows && (options.no_owner || options.no_acl || options.with_dependencies) {
+        "rows alone have no owner, privileges or dependencies"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Usage, refused))
+}
+
+fn selection(options: &Extract) -> Selection {
+    let mut selection = Selection::tables(&options.table);
+    if options.with_dependencies {
+        selection = selection.with_dependencies();
+    }
+    if options.no_acl {
+        selection = selection.without_kinds([Kind::Acl, Kind::DefaultAcl]);
+    }
+    selection
+}
+
+async fn into_database(
+    context: &Context,
+    options: &Extract,
+    dump: &dyn Dump,
+    toc: &Toc,
+    to: &str,
+) -> Result<Outcome> {
+    let target = database(context, Some(to))?;
+    let plan = Plan::of(toc).sized(toc, |entry| dump.size_hint(entry));
+    let mut wanted = RestoreOptions::new()
+        .beside()
+        .watch(context.progress.watch())
+        .stopped_by(context.stop.clone());
+    if options.no_owner {
+        wanted = wanted.no_owner();
+    }
+    if options.no_acl {
+        wanted = wanted.no_acl();
+    }
+    let restored = Box::pin(ops::restore(&plan, dump, &target, &wanted)).await?;
+    restore::show(context, &restored)
+}
+
+async fn work(
+    context: &Context,
+    options: &Extract,
+    dump: Arc<dyn Dump>,
+    toc: Toc,
+    to: To,
+) -> Result<Extracted> {
+    let mut wanted = ExtractOptions::new()
+        .jobs(super::jobs(options.jobs))
+        .watch(context.progress.watch())
+        .stopped_by(context.stop.clone());
+    if options.no_owner {
+        wanted = wanted.no_owner();
+    }
+    let extracted = Box::pin(ops::extract(dump, toc, to, &wanted)).await?;
+    context.progress.finish();
+    Ok(extracted)
+}
+
+fn show(output: Output, extracted: &Extracted) -> Result<Outcome> {
+    output.result(
+        || text(extracted),
+        || serde_json::to_value(extracted).unwrap_or(Value::Null),
+    )?;
+    Ok(Outcome::Done)
+}
+
+fn text(extracted: &Extracted) -> String {
+    let mut table = Table::new([
+        ("table", Align::Left),
+        ("rows", Align::Right),
+        ("bytes", Align::Right),
+        ("as dumped", Align::Left),
+    ]);
+    for one in &extracted.tables {
+        table.row([
+            clean(&one.table),
+            count(one.digest.rows),
+            bytes(one.digest.bytes),
+            match one.verdict {
+                Verdict::Equal => "proven".to_owned(),
+                _ => "no digest recorded".to_owned(),
+            },
+        ]);
+    }
+    let elapsed = duration(extracted.elapsed);
+    format!("{table}{} of rows in {elapsed}\n", bytes(extracted.bytes))
+}
