@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dr_core::ops::{self, Extract as To, ExtractOptions, Extracted, RestoreOptions, Verdict};
 use dr_core::pipeline::keys::Keys;
-use dr_core::toc::{Kind, Plan, Selection, Toc};
+use dr_core::toc::{Kind, Plan, SelectNotice, Selection, Toc};
 use dr_core::{Dump, Error, ErrorKind, Result};
 use serde_json::Value;
 
@@ -30,6 +30,12 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
     let selected = dump.toc().select(&selection(options))?;
     for notice in &selected.notices {
         context.progress.notice(&notice.to_string());
+    }
+    let needs = |notice: &SelectNotice| matches!(notice, SelectNotice::Needs { .. });
+    if selected.notices.iter().any(needs) && !options.with_dependencies {
+        context
+            .progress
+            .notice("--with-dependencies takes along what is needed, but for tables referred to");
     }
     match to {
         Destination::Database(to) => {

@@ -66,6 +66,9 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
 
 /// Shows the proof; how the command ends is what it comes to.
 pub(super) fn show(context: &Context, restored: &Restored) -> Result<Outcome> {
+    for notice in &restored.notices {
+        context.progress.notice(notice);
+    }
     context.progress.finish();
     context.output.result(
         || text(restored),

@@ -5,6 +5,7 @@
 //! among the rows) is refused, as the dump may come from a server that means harm
 //! (CVE-2025-8714 and CVE-2025-8715 were that in pg_dump).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -18,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::ByteStream;
 use crate::limits::Limits;
 use crate::toc::render::{self, EntrySettings, Existing, RenderOptions};
-use crate::toc::{Entry, EntryId, Kind, Pass, Toc};
+use crate::toc::{Entry, EntryId, Kind, Pass, Toc, outward_keys};
 
 /// Which parts of a dump are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -123,6 +124,9 @@ fn is_data(entry: &Entry) -> bool {
 /// A view: nothing is read from the dump until the stream is polled, and then one entry after
 /// another. The stream fails with `Unsupported` or `Format` at text that psql would take for
 /// something else than what pg_restore would run, beside the errors of the dump.
+///
+/// A foreign key to a table that is not in `toc` is written so that it is made where that table
+/// exists, and told and left out where it does not.
 pub fn script(dump: Arc<dyn Dump>, toc: Arc<Toc>, options: WriteOptions) -> ByteStream {
     let mut order: Vec<(Pass, usize)> = toc
         .entries
@@ -133,9 +137,11 @@ pub fn script(dump: Arc<dyn Dump>, toc: Arc<Toc>, options: WriteOptions) -> Byte
         .collect();
     // Stable: within a pass in the order of the dump.
     order.sort_by_key(|(pass, _)| *pass);
+    let outward = outward_keys(toc.entries.iter()).into_keys().collect();
     let state = Writing {
         dump,
         toc,
+        outward,
         options,
         settings: EntrySettings::default(),
         order: order.into_iter().map(|(_, at)| at),
@@ -158,6 +164,8 @@ enum At {
 struct Writing<I> {
     dump: Arc<dyn Dump>,
     toc: Arc<Toc>,
+    /// Foreign keys, and comments on them, that need a table which the script does not make.
+    outward: HashSet<EntryId>,
     options: WriteOptions,
     settings: EntrySettings,
     order: I,
@@ -257,6 +265,10 @@ impl<I: Iterator<Item = usize> + Clone> Writing<I> {
             .enumerate()
         {
             self.check(&statement)?;
+            let statement = match self.outward.contains(&entry.id) {
+                true => where_possible(&statement),
+                false => statement,
+            };
             text.extend_from_slice(&statement);
             text.extend_from_slice(if at == 0 { b"\n\n" } else { b"\n" });
         }
@@ -347,6 +359,29 @@ impl<I: Iterator<Item = usize> + Clone> Writing<I> {
             ))
         }
     }
+}
+
+/// A foreign key that is made where the table it refers to exists, and else told and left out: of
+/// a table extracted alone, the rows should load anywhere.
+fn where_possible(statement: &Bytes) -> Bytes {
+    let mut quote = "$dr$".to_owned();
+    let mut number = 0;
+    while memchr::memmem::find(statement, quote.as_bytes()).is_some() {
+        number += 1;
+        quote = format!("$dr{number}$");
+    }
+    [
+        b"DO ",
+        quote.as_bytes(),
+        b"\nBEGIN\n",
+        statement.trim_ascii_end(),
+        b"\nEXCEPTION WHEN undefined_table OR invalid_schema_name OR undefined_object THEN\n    \
+          RAISE WARNING 'left out: %', SQLERRM;\nEND\n",
+        quote.as_bytes(),
+        b";\n",
+    ]
+    .concat()
+    .into()
 }
 
 fn only_sql(kind: PieceKind) -> Result<()> {

@@ -8,6 +8,7 @@ mod graph;
 pub mod ident;
 mod kind;
 mod large_objects;
+mod outward;
 mod pass;
 mod pattern;
 mod plan;
@@ -21,6 +22,7 @@ pub use database::DatabaseOptions;
 pub use entry::{CatalogId, Entry, EntryId};
 pub use graph::Graph;
 pub use kind::{Kind, Section};
+pub(crate) use outward::outward_keys;
 pub use pass::Pass;
 pub use pattern::Pattern;
 pub use plan::{Lock, LockMode, Plan, Stage, Step};
@@ -56,5 +58,13 @@ impl Toc {
     /// The entry with this id.
     pub fn get(&self, id: EntryId) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.id == id)
+    }
+
+    /// The server's major version, such as 15; `None` if the dump does not say.
+    pub fn server_major(&self) -> Option<u32> {
+        self.server_version
+            .split(|char: char| !char.is_ascii_digit())
+            .next()
+            .and_then(|major| major.parse().ok())
     }
 }

@@ -210,10 +210,15 @@ impl Entry {
         })
     }
 
-    /// Every qualified name in the definition, also inside strings (`nextval('s.q'::regclass)`).
+    /// Every qualified name in the definition, also inside strings (`nextval('s.q'::regclass)`),
+    /// but for the body of a function, which nobody looks into before it runs.
     pub(super) fn mentions(&self) -> Vec<RelationName> {
         let mut found = Vec::new();
-        collect(&self.definition, 0, &mut found);
+        let depth = match self.kind {
+            Kind::Function | Kind::Procedure => NO_STRINGS,
+            _ => 0,
+        };
+        collect(&self.definition, depth, &mut found);
         found.sort();
         found.dedup();
         found
@@ -251,6 +256,9 @@ impl Entry {
     }
 }
 
+/// From this depth on strings are not looked into.
+const NO_STRINGS: u32 = 2;
+
 fn collect(text: &[u8], depth: u32, found: &mut Vec<RelationName>) {
     let mut words = Words::of(text);
     loop {
@@ -258,7 +266,7 @@ fn collect(text: &[u8], depth: u32, found: &mut Vec<RelationName>) {
         match ahead.next() {
             None => return,
             Some(Word::String(content)) => {
-                if depth < 2 {
+                if depth < NO_STRINGS {
                     collect(&content, depth + 1, found);
                 }
                 words = ahead;

@@ -191,6 +191,13 @@ pub enum SelectNotice {
         /// What it needs.
         needs: String,
     },
+    /// A foreign key to a table outside the selection: it is made where that table exists.
+    Refers {
+        /// The foreign key.
+        entry: String,
+        /// The table it refers to.
+        table: String,
+    },
     /// A partitioned table or inheritance parent some of whose children are not selected.
     Children {
         /// The parent.
@@ -220,6 +227,11 @@ impl fmt::Display for SelectNotice {
             Self::Needs { entry, needs } => write!(
                 f,
                 "{entry} needs {needs}, which is not selected and must exist in the target"
+            ),
+            Self::Refers { entry, table } => write!(
+                f,
+                "{entry} refers to {table}, which is not selected: it can be made only where that \
+                 table exists"
             ),
             Self::Children { parent, count } => write!(
                 f,
@@ -523,9 +535,6 @@ impl<'a> Work<'a> {
                 continue;
             }
             let needs = match entry.kind {
-                Kind::FkConstraint => entry
-                    .referenced_table()
-                    .filter(|table| !self.relations.contains(table)),
                 Kind::TableAttach => entry
                     .attachment()
                     .map(|(parent, _)| parent)
@@ -669,9 +678,10 @@ impl<'a> Work<'a> {
         if self.graph.is_flat() {
             self.mark_mentioned();
         } else {
-            let roots: Vec<usize> = (0..self.chosen.len())
+            // The tables that foreign keys refer to are not needed to make the tables.
+            let (keys, roots): (Vec<usize>, Vec<usize>) = (0..self.chosen.len())
                 .filter(|at| self.chosen[*at])
-                .collect();
+                .partition(|at| self.toc.entries[*at].kind == Kind::FkConstraint);
             let enter = |at: usize| {
                 let entry = &self.toc.entries[at];
                 !self.left_out[at]
@@ -679,6 +689,9 @@ impl<'a> Work<'a> {
                     && !matches!(entry.kind, Kind::Database | Kind::DatabaseProperties)
             };
             self.chosen = self.graph.closure(roots, enter);
+            for at in keys {
+                self.chosen[at] = true;
+            }
         }
         // The schema an entry lives in: pg_dump does not say that an entry depends on `public`.
         let needed: HashSet<&[u8]> = self
@@ -767,7 +780,19 @@ impl<'a> Work<'a> {
     fn report_needs(&mut self) {
         let mut seen: HashSet<usize> = HashSet::new();
         for at in 0..self.chosen.len() {
-            if !self.chosen[at] || self.toc.entries[at].section == Section::None {
+            let entry = &self.toc.entries[at];
+            if !self.chosen[at] || entry.section == Section::None {
+                continue;
+            }
+            if entry.kind == Kind::FkConstraint {
+                let outside = entry
+                    .referenced_table()
+                    .filter(|table| !self.relations.contains(table));
+                self.notices
+                    .extend(outside.map(|table| SelectNotice::Refers {
+                        entry: entry.to_string(),
+                        table: table.to_string(),
+                    }));
                 continue;
             }
             for dependency in self.graph.dependencies(at) {
@@ -777,7 +802,7 @@ impl<'a> Work<'a> {
                     && needed.section == Section::PreData;
                 if matters && seen.insert(*dependency) {
                     self.notices.push(SelectNotice::Needs {
-                        entry: self.toc.entries[at].to_string(),
+                        entry: entry.to_string(),
                         needs: needed.to_string(),
                     });
                 }
@@ -1098,38 +1123,38 @@ mod tests {
         toc
     }
 
-    const OF_VOTES: [u32; 13] = [6, 7, 8, 9, 10, 13, 16, 18, 21, 22, 23, 25, 0];
+    const OF_VOTES: [u32; 14] = [6, 7, 8, 9, 10, 13, 16, 18, 21, 22, 23, 25, 26, 27];
 
     #[test]
     fn a_table_comes_with_what_is_its_own_and_nothing_of_its_neighbors() {
         let one = Selection::tables(["public.votes_vote"]);
-        assert_eq!(ids(&shop(), &one), OF_VOTES[..12]);
-        assert_eq!(ids(&flat(), &one), OF_VOTES[..12], "by names alone");
+        assert_eq!(ids(&shop(), &one), OF_VOTES);
+        assert_eq!(ids(&flat(), &one), OF_VOTES, "by names alone");
     }
 
     #[test]
-    fn a_foreign_key_to_the_outside_is_left_out_and_said() {
+    fn a_foreign_key_to_the_outside_is_kept_and_said() {
         let selected = shop()
             .select(&Selection::tables(["public.votes_vote"]))
             .unwrap();
         let said: Vec<String> = selected.notices.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            said[0],
-            "entry 26 (FK CONSTRAINT public.votes_vote f) is left out: it needs public.polls, which is not selected"
-        );
+        let refers = "entry 26 (FK CONSTRAINT public.votes_vote f) refers to public.polls, which is \
+                      not selected: it can be made only where that table exists";
+        assert!(said.iter().any(|line| line == refers), "{said:?}");
         assert!(
             said.iter()
                 .any(|line| line.contains("needs entry 2 (TYPE public.mood)"))
         );
         let both = Selection::tables(["public.votes_vote", "polls"]);
-        assert!(ids(&shop(), &both).contains(&26));
-        assert!(ids(&shop(), &both).contains(&27), "with its comment");
+        let both = shop().select(&both).unwrap();
+        let refers = |notice: &SelectNotice| matches!(notice, SelectNotice::Refers { .. });
+        assert!(!both.notices.iter().any(refers), "{:?}", both.notices);
     }
 
     #[test]
     fn dependencies_come_when_asked_for_but_no_table_does() {
         let one = Selection::tables(["public.votes_vote"]).with_dependencies();
-        let mut expect: Vec<u32> = OF_VOTES[..12].to_vec();
+        let mut expect: Vec<u32> = OF_VOTES.to_vec();
         expect.extend([2, 3]);
         expect.sort_unstable();
         assert_eq!(ids(&shop(), &one), expect);
@@ -1169,9 +1194,7 @@ mod tests {
 
     #[test]
     fn tables_can_be_excluded_with_what_is_theirs() {
-        let expect: Vec<u32> = (1..=29)
-            .filter(|id| !OF_VOTES.contains(id) && ![26, 27, 28].contains(id))
-            .collect();
+        let expect: Vec<u32> = (1..=29).filter(|id| !OF_VOTES.contains(id)).collect();
         let without = Selection::all().without_table("public.votes_vote");
         assert_eq!(ids(&shop(), &without), expect);
         assert_eq!(ids(&flat(), &without), expect);

@@ -216,6 +216,10 @@ async fn rows(part: &Part, toc: &Toc) -> Result<ByteStream> {
 
 fn script(part: &Arc<Part>, toc: &Arc<Toc>, options: &ExtractOptions) -> ByteStream {
     let mut render = RenderOptions::new();
+    // Who will load it is not known: every server from the dump's own on takes what that one takes.
+    if let Some(major) = toc.server_major() {
+        render = render.target_version(major * 10_000);
+    }
     if !options.owners {
         render = render.no_owner();
     }

@@ -140,11 +140,6 @@ impl<'a> Executor<'a> {
         if !options.tablespaces {
             render = render.no_tablespaces();
         }
-        let major: Option<u32> = toc
-            .server_version
-            .split(|char: char| !char.is_ascii_digit())
-            .next()
-            .and_then(|major| major.parse().ok());
         let shared = Shared {
             positions: toc
                 .entries
@@ -166,7 +161,7 @@ impl<'a> Executor<'a> {
                 .filter(|entry| entry.kind == Kind::Table && planned.contains(&entry.id))
                 .filter_map(Entry::relation)
                 .collect(),
-            old_floats: major.is_none_or(|major| major < 12),
+            old_floats: toc.server_major().is_none_or(|major| major < 12),
             toc,
         };
         Self {

@@ -192,7 +192,11 @@ async fn execute(
     let version = session.version().0;
     let (too_new, notice) = preflight::too_new(dump.toc(), plan, version);
     notices.extend(notice);
-    let plan = plan.clone().without(|step| too_new.contains(&step.entry));
+    let (no_target, left_out) = preflight::without_target(&session, dump.toc(), plan).await?;
+    notices.extend(left_out);
+    let plan = plan
+        .clone()
+        .without(|step| too_new.contains(&step.entry) || no_target.contains(&step.entry));
     options.watch.tell(Event::Phase {
         phase: Phase::Load,
         items: plan.steps.len() as u64,

@@ -9,9 +9,9 @@ use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pg::Conn;
 use crate::pg::target::content;
-use crate::text::{TextForm, literal};
+use crate::text::{TextForm, literal, qualified};
 use crate::toc::render::needs_version;
-use crate::toc::{Entry, EntryId, Kind, Plan, Toc};
+use crate::toc::{Entry, EntryId, Kind, Plan, RelationName, Toc, outward_keys};
 
 /// Refuses a database that holds anything.
 pub(super) async fn check_empty(session: &Session, database: &str) -> Result<()> {
@@ -224,6 +224,44 @@ pub(super) fn too_new(toc: &Toc, plan: &Plan, version: u32) -> (HashSet<EntryId>
         )
     });
     (too_new, notice)
+}
+
+/// Foreign keys, and comments on them, to tables that neither the plan makes nor the target has.
+pub(super) async fn without_target(
+    session: &Session,
+    toc: &Toc,
+    plan: &Plan,
+) -> Result<(HashSet<EntryId>, Vec<String>)> {
+    let form = TextForm::of_encoding(&toc.encoding);
+    let planned: HashSet<EntryId> = plan.steps.iter().map(|step| step.entry).collect();
+    let entries = toc.entries.iter();
+    let mut keys = outward_keys(entries.filter(|entry| planned.contains(&entry.id)));
+    let tables: HashSet<RelationName> = keys.values().cloned().collect();
+    for table in tables {
+        let name = qualified(&form.decode(&table.namespace)?, &form.decode(&table.name)?);
+        let question = format!(
+            "SELECT pg_catalog.to_regclass({}) IS NOT NULL AS there",
+            literal(&name)
+        );
+        let rows = session.rows(&question).await?;
+        if let Some(row) = rows.first()
+            && row.get::<bool>("there")?
+        {
+            keys.retain(|_, to| *to != table);
+        }
+    }
+    let notices = toc
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::FkConstraint)
+        .filter_map(|entry| {
+            let table = keys.get(&entry.id)?;
+            Some(format!(
+                "{entry} is left out: the target has no table {table} to refer to"
+            ))
+        })
+        .collect();
+    Ok((keys.into_keys().collect(), notices))
 }
 
 /// Names of a list that a catalog does not hold.
