@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::header::{Header, on_one_line};
 use super::places::Place;
 use super::statement::{Ownership, Subject};
-use super::words::{Name, Words};
+use crate::text::words::{Name, Words};
 use crate::toc::{CatalogId, Entry, EntryId, Kind, Section, ident};
 
 /// What a draft's data is made of.

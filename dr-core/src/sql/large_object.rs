@@ -8,11 +8,11 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::lexer::{Lexer, PieceKind};
 use super::statement::Transaction;
-use super::words::{Word, Words};
 use crate::dump::LargeObjectPiece;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::ByteStream;
 use crate::limits::Limits;
+use crate::text::words::{Word, Words};
 
 /// One call.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,5 +11,4 @@ mod places;
 pub mod reader;
 mod script;
 mod statement;
-mod words;
 pub mod writer;

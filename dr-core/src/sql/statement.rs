@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::words::{Name, Word, Words};
+use crate::text::words::{Name, Word, Words};
 use crate::toc::Kind;
 
 /// A `SET`: parameter in lower case, and the text of its value.

@@ -8,6 +8,7 @@
 
 mod array;
 mod quote;
+pub(crate) mod words;
 
 pub use array::{append_array_item, parse_array, split_guc_list};
 pub use quote::{

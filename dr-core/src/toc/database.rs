@@ -4,8 +4,8 @@
 use bytes::Bytes;
 
 use super::ident::ident;
-use super::words::{Word, Words};
 use super::{Entry, Kind, Toc};
+use crate::text::words::{Word, Words};
 
 /// Encoding and locale as `CREATE DATABASE` has them; what it does not say is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -16,7 +16,6 @@ mod relation;
 pub mod render;
 mod roles;
 mod select;
-mod words;
 
 pub use database::DatabaseOptions;
 pub use entry::{CatalogId, Entry, EntryId};

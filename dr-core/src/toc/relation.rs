@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use super::words::{Word, Words};
 use super::{Entry, Kind};
+use crate::text::words::{Word, Words};
 
 /// A relation (table, view, sequence, index …) by schema and name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! Which roles an entry's statements name. Pure; used to ask a target for them beforehand.
 
-use super::words::{Word, Words};
 use super::{Entry, Kind};
+use crate::text::words::{Word, Words};
 
 impl Entry {
     /// Whether making the entry gives it an owner: what has none belongs to its parent.

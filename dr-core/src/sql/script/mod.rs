@@ -21,7 +21,7 @@ use super::statement::{
     Ownership, Setting, Subject, Transaction, copies_binary, copies_plainly, copy_target,
     insert_target, is_global,
 };
-use super::words::{Name, Word, Words};
+use crate::text::words::{Name, Word, Words};
 use ending::strip_session_authorization;
 use evidence::Rows;
 use settings::argument;

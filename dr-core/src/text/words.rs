@@ -1,11 +1,11 @@
-//! The words of one statement, enough to say what it is about. Pure.
+//! The words of a statement: enough of SQL to say what it is about and to find the names in it.
 //!
-//! Used to classify statements. Strings and comments are passed over as the lexer does; this is no
-//! parser of SQL.
+//! Used by `sql` to classify statements, and by `toc` to say which table an entry belongs to where
+//! no dependency says so. Comments are passed over; this is no parser of SQL.
 
 /// A word of SQL text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Word {
+pub(crate) enum Word {
     /// An unquoted word, folded to lower case: a keyword, a name or a number.
     Plain(Vec<u8>),
     /// A name that stood in double quotes.
@@ -17,11 +17,11 @@ pub(super) enum Word {
 }
 
 impl Word {
-    pub(super) fn is(&self, keyword: &str) -> bool {
+    pub(crate) fn is(&self, keyword: &str) -> bool {
         matches!(self, Self::Plain(word) if word == keyword.as_bytes())
     }
 
-    pub(super) fn into_name(self) -> Option<Vec<u8>> {
+    pub(crate) fn into_name(self) -> Option<Vec<u8>> {
         match self {
             Self::Plain(name) if !name[0].is_ascii_digit() => Some(name),
             Self::Quoted(name) => Some(name),
@@ -32,14 +32,14 @@ impl Word {
 
 /// A name with its schema, if that is said.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(super) struct Name {
-    pub(super) namespace: Option<Vec<u8>>,
-    pub(super) name: Vec<u8>,
+pub(crate) struct Name {
+    pub(crate) namespace: Option<Vec<u8>>,
+    pub(crate) name: Vec<u8>,
 }
 
 /// The words of a statement, one after another.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Words<'a> {
+pub(crate) struct Words<'a> {
     text: &'a [u8],
 }
 
@@ -48,27 +48,27 @@ fn is_word(byte: u8) -> bool {
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn of(text: &'a [u8]) -> Self {
+    pub(crate) fn of(text: &'a [u8]) -> Self {
         Self { text }
     }
 
     /// What has not been taken.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.text
     }
 
     /// The next word, left in place.
-    pub(super) fn peek(&self) -> Option<Word> {
+    pub(crate) fn peek(&self) -> Option<Word> {
         self.clone().next()
     }
 
     /// Takes the next word if it is `keyword`, given in lower case.
-    pub(super) fn eat(&mut self, keyword: &str) -> bool {
+    pub(crate) fn eat(&mut self, keyword: &str) -> bool {
         self.eat_all(keyword)
     }
 
     /// Takes the next words if they are these, separated by single spaces.
-    pub(super) fn eat_all(&mut self, keywords: &str) -> bool {
+    pub(crate) fn eat_all(&mut self, keywords: &str) -> bool {
         let mut ahead = *self;
         for keyword in keywords.split(' ') {
             if !ahead.next().is_some_and(|word| word.is(keyword)) {
@@ -79,7 +79,7 @@ impl<'a> Words<'a> {
         true
     }
 
-    pub(super) fn eat_sign(&mut self, sign: u8) -> bool {
+    pub(crate) fn eat_sign(&mut self, sign: u8) -> bool {
         let mut ahead = *self;
         let found = ahead.next() == Some(Word::Sign(sign));
         if found {
@@ -89,7 +89,7 @@ impl<'a> Words<'a> {
     }
 
     /// Goes on until behind `keyword`, outside parentheses.
-    pub(super) fn skip_to(&mut self, keyword: &str) -> Option<()> {
+    pub(crate) fn skip_to(&mut self, keyword: &str) -> Option<()> {
         let mut depth = 0_u32;
         loop {
             match self.next()? {
@@ -102,7 +102,7 @@ impl<'a> Words<'a> {
     }
 
     /// Takes a name, as keywords are names too.
-    pub(super) fn name(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn name(&mut self) -> Option<Vec<u8>> {
         let mut ahead = *self;
         let name = ahead.next()?.into_name()?;
         *self = ahead;
@@ -110,7 +110,7 @@ impl<'a> Words<'a> {
     }
 
     /// Takes a name of any number of dotted parts; the last two count.
-    pub(super) fn qualified(&mut self) -> Option<Name> {
+    pub(crate) fn qualified(&mut self) -> Option<Name> {
         let mut found = Name {
             namespace: None,
             name: self.name()?,
@@ -124,8 +124,24 @@ impl<'a> Words<'a> {
         Some(found)
     }
 
+    /// Takes a name of any number of dotted parts, all of them; one word is taken in any case.
+    pub(crate) fn dotted(&mut self) -> Option<Vec<Vec<u8>>> {
+        let mut parts = vec![self.next()?.into_name()?];
+        loop {
+            let mut ahead = *self;
+            if ahead.next() != Some(Word::Sign(b'.')) {
+                return Some(parts);
+            }
+            match ahead.name() {
+                Some(part) => parts.push(part),
+                None => return Some(parts),
+            }
+            *self = ahead;
+        }
+    }
+
     /// Takes `IF EXISTS`, `IF NOT EXISTS`, `ONLY`, `CONCURRENTLY`, which stand before names.
-    pub(super) fn skip_before_name(&mut self) {
+    pub(crate) fn skip_before_name(&mut self) {
         while self.eat_all("if exists")
             || self.eat_all("if not exists")
             || self.eat("concurrently")
@@ -139,6 +155,7 @@ impl<'a> Words<'a> {
         head
     }
 
+    /// Behind an opening quote: the content up to the closing one, which may be doubled inside.
     fn quoted(&mut self, quote: u8, backslashes: bool) -> Vec<u8> {
         let mut content = Vec::new();
         let mut at = 0;
@@ -159,6 +176,7 @@ impl<'a> Words<'a> {
         content
     }
 
+    /// At a dollar: the content of a dollar-quoted string, if one begins here.
     fn dollar_quoted(&mut self) -> Option<Vec<u8>> {
         let end = 1 + self.text.get(1..)?.iter().position(|byte| *byte == b'$')?;
         let tag = &self.text[..=end];
@@ -245,6 +263,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_names_strings_and_comments_are_told_apart() {
+        let words: Vec<Word> = Words::of(
+            b"ALTER /* x /* y */ */ \"We\"\"ird\".t -- no\n SET 'it''s' E'a\\'b' $x$ y $x$;",
+        )
+        .collect();
+        let plain = |text: &str| Word::Plain(text.into());
+        let string = |text: &str| Word::String(text.into());
+        assert_eq!(
+            words,
+            [
+                plain("alter"),
+                Word::Quoted(b"We\"ird".to_vec()),
+                Word::Sign(b'.'),
+                plain("t"),
+                plain("set"),
+                string("it's"),
+                string("a\\'b"),
+                string(" y "),
+                Word::Sign(b';'),
+            ]
+        );
+    }
+
+    #[test]
     fn names_are_taken_with_their_schema() {
         let mut words = Words::of(b" /* a /* b */ */ Shop.\"Or\"\"ders\" -- x\n (a)");
         let name = words.qualified().expect("a name");
@@ -266,5 +308,13 @@ mod tests {
         for cut in ["\"a", "'a", "$a$ b", "/* a", "a.", "E'\\", "$", "--"] {
             assert!(Words::of(cut.as_bytes()).count() <= 2, "{cut}");
         }
+    }
+
+    #[test]
+    fn dotted_names_are_taken_whole() {
+        let mut words = Words::of(b"a.\"B c\".d rest");
+        let parts = words.dotted().expect("a name");
+        assert_eq!(parts, [b"a".to_vec(), b"B c".to_vec(), b"d".to_vec()]);
+        assert!(words.eat("rest"));
     }
 }
