@@ -44,7 +44,7 @@ impl Toc {
         let mut words = Words::of(&entry.definition);
         while let Some(word) = words.next() {
             let Word::Plain(name) = word else { continue };
-            let mut ahead = words.clone();
+            let mut ahead = words;
             if ahead.next() != Some(Word::Sign(b'=')) {
                 continue;
             }

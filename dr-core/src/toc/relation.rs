@@ -262,7 +262,7 @@ const NO_STRINGS: u32 = 2;
 fn collect(text: &[u8], depth: u32, found: &mut Vec<RelationName>) {
     let mut words = Words::of(text);
     loop {
-        let mut ahead = words.clone();
+        let mut ahead = words;
         match ahead.next() {
             None => return,
             Some(Word::String(content)) => {

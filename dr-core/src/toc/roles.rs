@@ -79,7 +79,7 @@ fn list(words: &mut Words<'_>, roles: &mut Vec<Vec<u8>>) {
             Some(Word::Plain(name) | Word::Quoted(name)) => roles.push(name),
             _ => return,
         }
-        let mut ahead = words.clone();
+        let mut ahead = *words;
         if ahead.next() != Some(Word::Sign(b',')) {
             return;
         }
