@@ -266,6 +266,14 @@ pub(crate) struct Restore {
     #[arg(long)]
     pub(crate) plan: bool,
 
+    /// First make the roles and tablespaces that the server does not have; leave those it has
+    #[arg(long)]
+    pub(crate) globals: bool,
+
+    /// Make roles and tablespaces, and restore no database
+    #[arg(long, conflicts_with_all = ["globals", "create", "plan", "single_transaction"])]
+    pub(crate) globals_only: bool,
+
     /// Everything in one transaction, proven before it commits
     #[arg(long, short = '1')]
     pub(crate) single_transaction: bool,
@@ -439,6 +447,7 @@ mod tests {
             "dr verify latest --repo REPO --deep --identity FILE",
             "dr restore latest --to DATABASE --repo REPO --create --jobs 8 --identity FILE",
             "dr restore FILE --to DATABASE --plan --single-transaction --no-owner --no-acl",
+            "dr restore latest --to DATABASE --repo REPO --globals --create",
             "dr extract FILE --table P --table Q --to -",
             "dr extract latest --table P --to PATH --repo REPO --identity FILE",
             "dr key generate --output FILE",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::RowsDigest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::globals::Globals;
 
 pub use crate::pipeline::ByteStream;
 
@@ -77,6 +78,9 @@ pub struct Evidence {
     pub sequences: BTreeMap<u32, SequenceEvidence>,
     /// Large objects, by oid.
     pub large_objects: BTreeMap<u32, LargeObjectEvidence>,
+    /// Roles and tablespaces of the server, where it was asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub globals: Option<Globals>,
 }
 
 /// Where and when a dump was taken.

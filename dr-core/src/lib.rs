@@ -64,6 +64,7 @@ pub mod dump;
 pub mod error;
 pub mod event;
 pub mod files;
+pub mod globals;
 pub mod limits;
 pub mod ops;
 pub mod pg;

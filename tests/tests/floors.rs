@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("pipeline", 2),
     ("text", 2),
     ("toc", 3),
+    ("globals", 3),
     ("files", 3),
     ("repo", 4),
     ("wal", 4),

@@ -114,7 +114,7 @@ async fn into_database(
         wanted = wanted.no_acl();
     }
     let restored = Box::pin(ops::restore(&plan, dump, &target, &wanted)).await?;
-    restore::show(context, &restored)
+    restore::show(context, &restored, None)
 }
 
 async fn work(

@@ -1,17 +1,18 @@
 //! `dr restore`: a backup or a dump into a database, and the proof.
 
-use dr_core::ops::{self, RestoreOptions, Restored, Verdict};
+use dr_core::ops::{self, GlobalsOptions, RestoreOptions, Restored, RestoredGlobals, Verdict};
+use dr_core::pg::ConnInfo;
 use dr_core::pipeline::keys::Keys;
 use dr_core::toc::Plan;
-use dr_core::{Error, ErrorKind, Result};
-use serde_json::Value;
+use dr_core::{Dump, Error, ErrorKind, Result};
+use serde_json::{Value, json};
 
 use super::{Context, database, selection};
 use crate::args::Restore;
 use crate::exit::Outcome;
-use crate::render::{Align, Table, bytes, count, duration};
-use crate::secrets;
+use crate::render::{Align, Table, bytes, clean, count, duration};
 use crate::source::{self, What};
+use crate::{secrets, signal};
 
 pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome> {
     let what = source::what(&options.what, options.repo.repo.as_deref())?;
@@ -38,6 +39,21 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
         .as_deref()
         .ok_or_else(|| Error::new(ErrorKind::Usage, "say where to restore to: --to DATABASE"))?;
     let target = database(context, Some(to))?;
+    let globals = match options.globals || options.globals_only {
+        true => Some(globals(context, options, &*dump, &target).await?),
+        false => None,
+    };
+    if options.globals_only {
+        context.progress.finish();
+        context.output.result(
+            || globals.as_ref().map_or_else(String::new, globals_text),
+            || json!({ "globals": globals }),
+        )?;
+        return Ok(Outcome::Done);
+    }
+    if let Some(globals) = &globals {
+        context.progress.notice(&globals_text(globals));
+    }
     let mut wanted = RestoreOptions::new()
         .jobs(super::jobs(options.jobs))
         .watch(context.progress.watch())
@@ -61,18 +77,62 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
         wanted = wanted.keep_failed();
     }
     let restored = Box::pin(ops::restore(&plan, &*dump, &target, &wanted)).await?;
-    show(context, &restored)
+    show(context, &restored, globals.as_ref())
+}
+
+async fn globals(
+    context: &Context,
+    options: &Restore,
+    dump: &dyn Dump,
+    target: &ConnInfo,
+) -> Result<RestoredGlobals> {
+    let mut wanted = GlobalsOptions::new();
+    if options.no_tablespaces {
+        wanted = wanted.no_tablespaces();
+    }
+    let work = async { ops::restore_globals(&dump.evidence(), target, &wanted).await };
+    let done = signal::droppable(&context.stop, work).await?;
+    for notice in &done.notices {
+        context.progress.notice(notice);
+    }
+    Ok(done)
+}
+
+/// `roles: 3 made (app, owner, reader), 1 there already; …` on one line.
+fn globals_text(globals: &RestoredGlobals) -> String {
+    let made = |names: &[String]| match names {
+        [] => "none made".to_owned(),
+        names => format!("{} made ({})", names.len(), clean(&names.join(", "))),
+    };
+    format!(
+        "roles: {}, {} there already; memberships: {} granted; tablespaces: {}, {} there already",
+        made(&globals.roles),
+        globals.existing_roles.len(),
+        globals.memberships,
+        made(&globals.tablespaces),
+        globals.existing_tablespaces.len(),
+    )
 }
 
 /// Shows the proof; how the command ends is what it comes to.
-pub(super) fn show(context: &Context, restored: &Restored) -> Result<Outcome> {
+pub(super) fn show(
+    context: &Context,
+    restored: &Restored,
+    globals: Option<&RestoredGlobals>,
+) -> Result<Outcome> {
     for notice in &restored.notices {
         context.progress.notice(notice);
     }
     context.progress.finish();
     context.output.result(
         || text(restored),
-        || serde_json::to_value(restored).unwrap_or(Value::Null),
+        || {
+            let mut value = serde_json::to_value(restored).unwrap_or(Value::Null);
+            if let Some(globals) = globals {
+                value["globals"] = json!(globals);
+            }
+            value
+        },
     )?;
     Ok(match restored.verdict() {
         Verdict::Equal => Outcome::Done,

@@ -44,7 +44,11 @@ async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Re
         || secrets::passphrase(options.keys.passphrase_file.as_deref())?.is_some();
     let (manifest, dump) = if has_key {
         let files = repository.files(&backup, &keys).await?;
-        let manifest = files.manifest().clone();
+        let mut manifest = files.manifest().clone();
+        // Whoever sees a verifier can try passwords against it; a listing is no place for them.
+        if let Some(globals) = &mut manifest.evidence.globals {
+            globals.forget_passwords();
+        }
         let dump = if options.entries {
             Some(source::dump_of(files).await?)
         } else {

@@ -5,6 +5,7 @@
 
 mod backup;
 mod extract;
+mod globals;
 mod item;
 mod open;
 mod prune;
@@ -16,6 +17,7 @@ mod verify;
 
 pub use backup::{BackupOptions, CancellationToken, Receipt, backup};
 pub use extract::{Extract, ExtractOptions, Extracted, ExtractedTable, extract};
+pub use globals::{GlobalsOptions, RestoredGlobals, restore_globals};
 pub use open::{open_dump, open_script};
 pub use prune::{PruneOptions, Pruned, prune_orphans};
 pub use restore::{

@@ -9,6 +9,7 @@ mod conn;
 mod conninfo;
 pub mod copy;
 mod dial;
+mod globals;
 mod lanes;
 pub mod large_object;
 mod live;

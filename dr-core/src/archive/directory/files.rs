@@ -9,9 +9,9 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use sha2::Digest as _;
 
-use super::TOC;
 use super::rows::{Passed, counted, with_end};
 use super::run::Run;
+use super::{GLOBALS, TOC};
 use crate::archive::codec::{self, Archived, Format, Place, Version};
 use crate::archive::large_objects;
 use crate::digest::{RowsDigest, Sha256};
@@ -144,6 +144,16 @@ impl DirectoryFiles {
         )?;
         layout.list.rotate_right(1);
         let evidence = dump.evidence();
+        if let Some(globals) = &evidence.globals {
+            let script = globals.script(evidence.source.server_version_num);
+            let text = TextForm::of_encoding(&dump.toc().encoding).encode(&script);
+            layout.add(
+                GLOBALS.to_owned(),
+                "roles and tablespaces".to_owned(),
+                Some(text.len() as u64),
+                Source::Text(text),
+            )?;
+        }
         Ok(Self {
             dump,
             compression,

@@ -21,5 +21,8 @@ pub use files::{DirectoryFiles, files, files_of_version};
 /// The table of contents.
 const TOC: &str = "toc.dat";
 
+/// Roles and tablespaces, where the dump has them. pg_restore does not look at it; psql runs it.
+const GLOBALS: &str = "globals.sql";
+
 /// What pg_dump writes behind the rows of a table.
 const END_OF_ROWS: &[u8] = b"\\.\n\n\n";

@@ -31,6 +31,8 @@ pub(super) struct Part {
 impl Part {
     pub(super) fn of(dump: Arc<dyn Dump>, toc: Arc<Toc>, watch: Watch) -> Self {
         let mut evidence = dump.evidence();
+        // They are the server's, not the tables'.
+        evidence.globals = None;
         let has = |id: &u32| toc.get(EntryId(*id)).is_some();
         evidence.tables.retain(|id, _| has(id));
         evidence.sequences.retain(|id, _| has(id));

@@ -38,6 +38,10 @@ pub(crate) enum Grantable {
     ForeignServer,
     /// A large object.
     LargeObject,
+    /// A tablespace.
+    Tablespace,
+    /// A setting of the server.
+    Parameter,
     /// Default privileges of tables.
     Tables,
     /// Default privileges of sequences.
@@ -67,6 +71,8 @@ impl Grantable {
             Self::ForeignDataWrapper => "FOREIGN DATA WRAPPER",
             Self::ForeignServer => "FOREIGN SERVER",
             Self::LargeObject => "LARGE OBJECT",
+            Self::Tablespace => "TABLESPACE",
+            Self::Parameter => "PARAMETER",
             Self::Tables => "TABLES",
             Self::Sequences => "SEQUENCES",
             Self::Functions => "FUNCTIONS",
@@ -130,6 +136,8 @@ impl Grantable {
             | Self::ForeignServer => &[('U', "USAGE")],
             Self::Schema | Self::Schemas => &[('C', "CREATE"), ('U', "USAGE")],
             Self::Database => &[('C', "CREATE"), ('c', "CONNECT"), ('T', "TEMPORARY")],
+            Self::Tablespace => &[('C', "CREATE")],
+            Self::Parameter => &[('s', "SET"), ('A', "ALTER SYSTEM")],
             Self::LargeObject | Self::LargeObjects => &[('r', "SELECT"), ('w', "UPDATE")],
         }
     }

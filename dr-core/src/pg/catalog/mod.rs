@@ -10,7 +10,7 @@
 //! and `render` asks the bodies for their entries. A body is asked late because breaking loops of
 //! dependencies changes what is written.
 
-mod acl;
+pub(super) mod acl;
 mod cast;
 mod collation;
 mod comment;
@@ -38,7 +38,7 @@ mod render;
 mod routine;
 mod rule;
 mod scope;
-mod setting;
+pub(super) mod setting;
 mod settled;
 mod sort;
 mod statistics;

@@ -17,7 +17,7 @@ const QUOTED_LISTS: [&str; 8] = [
 ];
 
 /// Appends the value of a setting; `push_literal` writes one string literal.
-pub(super) fn push_value(
+pub(in crate::pg) fn push_value(
     sql: &mut String,
     name: &str,
     value: &str,

@@ -13,6 +13,7 @@ use futures::{FutureExt as _, StreamExt as _};
 
 use super::catalog::{self, Catalog};
 use super::copy::copy_out;
+use super::globals;
 use super::large_object;
 use super::session::Session;
 use super::snapshot::{Snapshot, SnapshotOptions};
@@ -20,6 +21,7 @@ use crate::dump::{Data, Dump};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Watch;
 use crate::files::{ByteStream, Evidence};
+use crate::globals::Globals;
 use crate::text::qualified;
 use crate::toc::{EntryId, Selection, Toc};
 
@@ -75,7 +77,17 @@ impl Session {
         preflight::check(conn, &scope, &relations).await?;
         locks::take(conn, &relations, snapshot.lock_timeout()).await?;
         let catalog = catalog::read(conn, &scope, &relations).await?;
-        Ok(LiveDump { snapshot, catalog })
+        let globals = globals::read(conn).await?;
+        if !globals.with_passwords {
+            options.watch.notice(
+                "the passwords of roles cannot be read by this role and are not in the backup",
+            );
+        }
+        Ok(LiveDump {
+            snapshot,
+            catalog,
+            globals,
+        })
     }
 }
 
@@ -84,6 +96,7 @@ impl Session {
 pub struct LiveDump {
     snapshot: Snapshot,
     catalog: Catalog,
+    globals: Globals,
 }
 
 impl LiveDump {
@@ -165,6 +178,7 @@ impl Dump for LiveDump {
                 .iter()
                 .map(|(id, sequence)| (id.0, sequence.clone()))
                 .collect(),
+            globals: Some(self.globals.clone()),
             ..Evidence::default()
         }
     }

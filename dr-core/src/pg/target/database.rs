@@ -16,7 +16,16 @@ use super::{Preamble, connect};
 ///
 /// As [`connect`]. With none of the two databases there, the error is about `postgres`.
 pub async fn maintenance(info: &ConnInfo) -> Result<Conn> {
-    let preamble = Preamble::new("UTF8");
+    maintenance_in(info, "UTF8").await
+}
+
+/// The same, with texts in this encoding.
+///
+/// # Errors
+///
+/// As [`maintenance`].
+pub async fn maintenance_in(info: &ConnInfo, encoding: &str) -> Result<Conn> {
+    let preamble = Preamble::new(encoding);
     match connect(&info.with_database("postgres"), &preamble).await {
         // invalid_catalog_name
         Err(error) if error.sqlstate() == Some("3D000") => {

@@ -11,5 +11,7 @@ mod database;
 mod preamble;
 
 pub use content::{Content, content};
-pub use database::{NewDatabase, create, drop_database, exists, maintenance, rename};
+pub use database::{
+    NewDatabase, create, drop_database, exists, maintenance, maintenance_in, rename,
+};
 pub use preamble::{Preamble, connect};
