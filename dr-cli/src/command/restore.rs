@@ -150,29 +150,74 @@ fn text(restored: &Restored) -> String {
         ("proof", Align::Left),
     ]);
     for proof in &restored.tables {
+        let found = proof.found.as_ref();
+        let why = proof.why.as_ref();
         table.row([
-            proof.table.clone(),
-            proof
-                .found
-                .map_or_else(String::new, |found| count(found.rows)),
-            proof
-                .found
-                .map_or_else(String::new, |found| found.sum.to_string()),
-            format!("{:?}", proof.verdict).to_lowercase(),
+            clean(&proof.table),
+            found.map_or_else(String::new, |found| count(found.rows)),
+            found.map_or_else(String::new, |found| found.sum.to_string()),
+            why.map_or_else(
+                || word(proof.verdict).to_owned(),
+                |why| format!("{}: {}", word(proof.verdict), clean(why)),
+            ),
         ]);
     }
-    format!(
-        "{table}\n{}: {} tables, {} sequences, {} rows, {} in {}: {}\n",
-        restored.database,
+    let mut out = table.to_string();
+    for proof in &restored.sequences {
+        if proof.verdict != Verdict::Equal {
+            let value = |value: Option<(i64, bool)>| {
+                value.map_or_else(|| "none".to_owned(), |(last, _)| last.to_string())
+            };
+            out.push_str(&format!(
+                "sequence {}: {}; dumped {}, found {}\n",
+                clean(&proof.sequence),
+                word(proof.verdict),
+                value(proof.expected),
+                value(proof.found),
+            ));
+        }
+    }
+    let objects = &restored.large_objects;
+    for (oids, what) in [
+        (&objects.differing, "DIFFER"),
+        (&objects.missing, "MISSING"),
+    ] {
+        if !oids.is_empty() {
+            let oids: Vec<String> = oids.iter().map(u32::to_string).collect();
+            out.push_str(&format!("large objects {what}: {}\n", oids.join(", ")));
+        }
+    }
+    let verdict = match restored.verdict() {
+        Verdict::Equal => "what was restored is what was dumped",
+        Verdict::NotComparable => "restored; the tables named above could not be compared",
+        _ => "NOT what was dumped",
+    };
+    let kept = match restored.kept {
+        true => "",
+        false => "; nothing is left under that name",
+    };
+    let large_objects = match objects.equal {
+        0 => String::new(),
+        equal => format!(", {} large objects", count(equal)),
+    };
+    out.push_str(&format!(
+        "\n{}: {} tables, {} sequences{large_objects}, {} rows, {} in {}: {verdict}{kept}\n",
+        clean(&restored.database),
         count(restored.tables.len() as u64),
         count(restored.sequences.len() as u64),
         count(restored.rows()),
         bytes(restored.bytes()),
         duration(restored.elapsed),
-        if restored.is_sound() {
-            "what was restored is what was dumped"
-        } else {
-            "NOT proven"
-        },
-    )
+    ));
+    out
+}
+
+/// What is sound in small letters, what is not in large ones.
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Equal => "equal",
+        Verdict::NotComparable => "not compared",
+        Verdict::Missing => "MISSING",
+        _ => "DIFFERS",
+    }
 }

@@ -34,11 +34,12 @@ pub(crate) fn count(number: u64) -> String {
     out
 }
 
-/// `0.4 s`, `12 s`, `3 min 05 s`, `2 h 03 min`.
+/// `430 ms`, `1.4 s`, `12 s`, `3 min 05 s`, `2 h 03 min`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
-        0..=9 => format!("{seconds}.{} s", time.subsec_millis() / 100),
+        0 => format!("{} ms", time.as_millis()),
+        1..=9 => format!("{seconds}.{} s", time.subsec_millis() / 100),
         10..=59 => format!("{seconds} s"),
         60..=3599 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
@@ -80,7 +81,8 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(duration(Duration::from_millis(430)), "0.4 s");
+        assert_eq!(duration(Duration::from_millis(430)), "430 ms");
+        assert_eq!(duration(Duration::from_millis(1430)), "1.4 s");
         assert_eq!(duration(Duration::from_secs(185)), "3 min 05 s");
         assert_eq!(duration(Duration::from_secs(7_400)), "2 h 03 min");
     }

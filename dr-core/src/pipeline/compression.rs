@@ -22,7 +22,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, ReadBuf};
 use tokio_util::io::ReaderStream;
 
-use super::ByteStream;
+use super::{ByteStream, zstd_frames};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes asked of a coder at once.
@@ -222,6 +222,9 @@ pub fn compress(plain: ByteStream, compression: Compression) -> ByteStream {
             source,
             Level::Precise(level.into()),
         )),
+        Compression::Zstd(level) if level <= zstd_frames::UP_TO => {
+            return zstd_frames::compress(source.stream, level);
+        }
         Compression::Zstd(level) => Box::pin(ZstdEncoder::with_quality_and_params(
             source,
             Level::Precise(level.into()),

@@ -9,6 +9,7 @@ pub mod encryption;
 pub mod keys;
 pub mod streams;
 pub mod tap;
+mod zstd_frames;
 
 use std::pin::Pin;
 use std::sync::Arc;
