@@ -6,6 +6,8 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::conn::Conn;
@@ -61,6 +63,17 @@ impl Lanes {
             .map_err(|error| {
                 Error::new(ErrorKind::Bug, "the lanes of a snapshot were closed").caused_by(error)
             })?;
+        self.ready(permit).await
+    }
+
+    /// The same if nobody has to wait for it, not even those who wait already.
+    pub(super) fn spare(this: &Arc<Self>) -> Option<BoxFuture<'static, Result<Lane>>> {
+        let permit = Arc::clone(&this.free).try_acquire_owned().ok()?;
+        let this = Arc::clone(this);
+        Some(async move { this.ready(permit).await }.boxed())
+    }
+
+    async fn ready(&self, permit: OwnedSemaphorePermit) -> Result<Lane> {
         let idle = loop {
             let candidate = lock(&self.idle).pop();
             match candidate {

@@ -13,6 +13,7 @@ mod globals;
 mod lanes;
 pub mod large_object;
 mod live;
+mod parts;
 mod sequence;
 mod session;
 mod snapshot;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use futures::TryStreamExt as _;
 
@@ -71,7 +72,7 @@ impl SnapshotOptions {
 #[derive(Debug)]
 pub struct Snapshot {
     leader: Conn,
-    lanes: Lanes,
+    lanes: Arc<Lanes>,
     facts: SourceFacts,
     jobs: NonZeroUsize,
 }
@@ -99,12 +100,12 @@ impl Snapshot {
         leader.run(begin).await?;
         let mut facts = facts(&leader).await?;
         facts.system_identifier = system_identifier;
-        let lanes = Lanes::new(
+        let lanes = Arc::new(Lanes::new(
             info,
             session_options.encoding(encoding),
             facts.snapshot.clone(),
             options.jobs,
-        );
+        ));
         Ok(Self {
             leader,
             lanes,
@@ -127,6 +128,11 @@ impl Snapshot {
     /// How many lanes there are.
     pub fn jobs(&self) -> NonZeroUsize {
         self.jobs
+    }
+
+    /// The lanes, for whoever reads over several at once.
+    pub(super) fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
     }
 
     /// How long a lock may be waited for.

@@ -62,8 +62,8 @@ impl Control {
     /// Takes the rows of the next COPY out of the stream. The receiver ends when the COPY does,
     /// however it does; the statement's own result tells which.
     pub(super) fn tap(&self) -> mpsc::Receiver<Bytes> {
-        // One piece is being filled, one waits, one is with the consumer.
-        let (sender, receiver) = mpsc::channel(1);
+        // One piece is being filled, some wait while the consumer compresses, one is with it.
+        let (sender, receiver) = mpsc::channel(4);
         *self.lock() = Some(sender);
         receiver
     }

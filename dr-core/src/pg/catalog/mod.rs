@@ -99,6 +99,9 @@ pub struct TableSource {
     pub copy: String,
     /// How many bytes it takes on the server's disk, what is kept out of line included.
     pub bytes: u64,
+    /// Pages of its heap, if all its rows are read and by their pages; `None` if it is no heap, or
+    /// only some rows are wanted.
+    pub pages: Option<u64>,
 }
 
 /// `pg_namespace`.

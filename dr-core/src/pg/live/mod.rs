@@ -8,6 +8,8 @@ mod locks;
 mod preflight;
 mod scope;
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 
@@ -15,6 +17,7 @@ use super::catalog::{self, Catalog};
 use super::copy::copy_out;
 use super::globals;
 use super::large_object;
+use super::parts::{Parts, copy_parts};
 use super::session::Session;
 use super::snapshot::{Snapshot, SnapshotOptions};
 use crate::dump::{Data, Dump};
@@ -126,6 +129,14 @@ impl Dump for LiveDump {
         async move {
             let name = self.name(entry);
             if let Some(source) = self.catalog.tables.get(&entry) {
+                let jobs = self.snapshot.jobs().get();
+                let version = self.snapshot.conn().version();
+                if jobs > 1
+                    && let Some(parts) = Parts::of(source, version)
+                {
+                    let lanes = Arc::clone(self.snapshot.lanes());
+                    return Ok(Data::Rows(copy_parts(lanes, jobs, source, parts, name)));
+                }
                 // The lane takes a lock of its own, and does not wait for it: whoever asked for
                 // ACCESS EXCLUSIVE since the first lock stands in the queue behind that one, and
                 // would be waited for by this one, forever.

@@ -158,6 +158,9 @@ impl Held {
                 self.filter
             )
         };
+        let pages = table
+            .pages
+            .filter(|_| self.filter.is_empty() && !names.is_empty());
         let id = out.put(node.id, draft);
         out.tables.insert(
             id,
@@ -168,6 +171,7 @@ impl Held {
                 columns: names,
                 copy,
                 bytes: table.bytes,
+                pages,
             },
         );
         Ok(())

@@ -87,6 +87,8 @@ pub(crate) struct Table {
     partition_bound: Option<String>,
     /// Bytes on disk, its TOAST table's included.
     bytes: u64,
+    /// Pages of its heap; `None` if it is kept in another way.
+    pages: Option<u64>,
     /// The node of its rows, if they are dumped.
     data: Option<NodeId>,
     acl: Acl,
@@ -361,6 +363,7 @@ async fn read_relations(reading: &mut Reading<'_>) -> Result<()> {
             partition_key: None,
             partition_bound: None,
             bytes: 0,
+            pages: None,
             data: None,
             acl: Acl {
                 initial: match acl {
@@ -480,14 +483,20 @@ async fn read_deep(reading: &mut Reading<'_>) -> Result<()> {
         .rows(&format!(
             "SELECT c.oid, COALESCE(pg_catalog.pg_relation_size(c.oid), 0) \
              + CASE WHEN c.reltoastrelid <> 0 \
-               THEN COALESCE(pg_catalog.pg_relation_size(c.reltoastrelid), 0) ELSE 0 END AS bytes \
+               THEN COALESCE(pg_catalog.pg_relation_size(c.reltoastrelid), 0) ELSE 0 END AS bytes, \
+             CASE WHEN a.amname = 'heap' THEN pg_catalog.pg_relation_size(c.oid) \
+               / pg_catalog.current_setting('block_size')::bigint END AS pages \
              FROM pg_catalog.unnest({wanted}) AS w(oid) \
-             JOIN pg_catalog.pg_class c ON c.oid = w.oid WHERE c.relkind = 'r'"
+             JOIN pg_catalog.pg_class c ON c.oid = w.oid \
+             LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE c.relkind = 'r'"
         ))
         .await?;
     for row in rows {
         let bytes: i64 = row.get("bytes")?;
-        reading.tables.expect_mut(row.get("oid")?)?.bytes = u64::try_from(bytes).unwrap_or(0);
+        let pages: Option<i64> = row.get("pages")?;
+        let table = reading.tables.expect_mut(row.get("oid")?)?;
+        table.bytes = u64::try_from(bytes).unwrap_or(0);
+        table.pages = pages.and_then(|pages| u64::try_from(pages).ok());
     }
     Ok(())
 }
