@@ -10,11 +10,12 @@ use dr_core::pipeline::encryption::{Recipients, Secret};
 use dr_core::repo::Repository;
 use dr_tests::{Cluster, Database, Polling, Stock, assert_same_contents, assert_same_schema, tool};
 
-/// A polling database on PostgreSQL 17, whose stock client has zstd, and its backup.
+/// A polling database on PostgreSQL 17, whose stock client has zstd, and its backup: large enough
+/// for several frames.
 async fn backed_up(folder: &Path, options: BackupOptions) -> (Arc<Cluster>, Database, PathBuf) {
     let cluster = Cluster::shared(17);
     let source = cluster.create_database("shop").await;
-    Polling::with_votes(2000).load(&source).await;
+    Polling::with_votes(25_000).load(&source).await;
     let archive = folder.join("archive");
     source
         .pg_dump(17)

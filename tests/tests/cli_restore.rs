@@ -1,6 +1,7 @@
 //! `dr restore` as a user runs it: from backups and from what stock pg_dump wrote, into new and
 //! existing databases; what is printed, and the exit codes.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use dr_tests::{Cluster, Database, Polling, Stock, assert_same_contents, assert_same_schema, dr};
@@ -105,7 +106,8 @@ async fn an_encrypted_backup_comes_back_under_its_name_with_proof() {
     assert!(full.stderr.contains("not empty"), "{}", full.stderr);
 
     let locked = source.restore(target.conninfo()).arg("--create").output();
-    assert_eq!(locked.code, Some(5), "{}", locked.stderr);
+    assert_eq!(locked.code, Some(1), "{}", locked.stderr);
+    assert!(locked.stderr.contains("encrypted"), "{}", locked.stderr);
     let other = source.path("other");
     dr().args(["key", "generate", "--output"])
         .arg(&other)
@@ -115,7 +117,7 @@ async fn an_encrypted_backup_comes_back_under_its_name_with_proof() {
         .args(["--create", "--identity"])
         .arg(&other)
         .output();
-    assert_eq!(wrong.code, Some(5), "{}", wrong.stderr);
+    assert_eq!(wrong.code, Some(1), "{}", wrong.stderr);
 }
 
 #[tokio::test]
@@ -123,6 +125,15 @@ async fn a_passphrase_opens_what_it_sealed() {
     let source = Source::new().await;
     std::fs::write(source.path("word"), "correct horse battery staple\n").unwrap();
     let word = source.path("word").display().to_string();
+    // One that others may read is refused, as ssh refuses a key.
+    let open = dr()
+        .arg("backup")
+        .arg(source.database.conninfo())
+        .args(["--passphrase-file", &word, "--repo"])
+        .arg(source.path("repo"))
+        .output();
+    assert_eq!(open.code, Some(1), "{}", open.stderr);
+    std::fs::set_permissions(&word, PermissionsExt::from_mode(0o600)).unwrap();
     source.backup(&["--passphrase-file", &word]);
     let target = empty().await;
     let done = source
