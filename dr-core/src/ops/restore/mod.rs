@@ -13,6 +13,7 @@ mod options;
 mod place;
 mod preflight;
 mod prove;
+mod public_schema;
 mod report;
 mod schedule;
 mod session;
@@ -204,10 +205,12 @@ async fn execute(
     });
     let executor = Executor::new(dump, &plan, door.clone(), version, options);
     if !options.single_transaction {
+        public_schema::level(&session, dump.toc(), &plan, options).await?;
         let (proof, _) = executor.run(&plan, session).await?;
         return Ok(proof);
     }
     session.run(b"BEGIN").await?;
+    public_schema::level(&session, dump.toc(), &plan, options).await?;
     let (proof, session) = executor.run(&plan, session).await?;
     if proof.is_sound() {
         session

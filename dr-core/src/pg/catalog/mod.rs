@@ -261,7 +261,7 @@ pub async fn read(conn: &Conn, scope: &Scope, relations: &[Relation]) -> Result<
         encoding: facts.text("encoding")?,
         std_strings: facts.get("std_strings")?,
         server_version: facts.text("version")?,
-        dump_version: env!("CARGO_PKG_VERSION").to_owned(),
+        dump_version: concat!("dr ", env!("CARGO_PKG_VERSION")).to_owned(),
         created: facts.get("started")?,
         entries: out.finish(&objects),
         // The search path stays empty, as the session has it: the entries qualify every name.
