@@ -151,7 +151,7 @@ async fn a_selection_takes_what_pg_dump_takes() {
 
 /// Restores what dr reads of one database into another of the same server, with the stock
 /// pg_restore that belongs to it.
-async fn restore_with_stock(source: &Database, target: &Database) {
+async fn restore_with_stock(source: &Database, target: &Database, jobs: u32) {
     let session = session(source.conninfo()).await;
     let dump = session.dump(&Selection::all(), &DumpOptions::new()).await;
     let dump = Arc::new(dump.unwrap());
@@ -166,7 +166,7 @@ async fn restore_with_stock(source: &Database, target: &Database) {
     folder::export(&files, &written, 1).await.unwrap();
     target
         .pg_restore(client)
-        .args(["--exit-on-error", "--jobs=2"])
+        .args(["--exit-on-error", &format!("--jobs={jobs}")])
         .arg(&written)
         .output_ok();
 }
@@ -187,7 +187,7 @@ async fn what_is_read_restores_to_the_same_database() {
             )
             .await;
         let target = cluster.create_database("target").await;
-        restore_with_stock(&source, &target).await;
+        restore_with_stock(&source, &target, 2).await;
         assert_same_schema(&source, &target);
         assert_same_contents(&source, &target).await;
     }
@@ -215,7 +215,9 @@ async fn families_that_are_not_relations_restore_to_the_same_database() {
             target
                 .sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
                 .await;
-            restore_with_stock(&source, &target).await;
+            // One job: with more, pg_restore may grant on what is in a schema before it grants on the
+            // schema, and who grants further then lacks the right to look into it.
+            restore_with_stock(&source, &target, 1).await;
             assert_same_schema(&source, &target);
             assert_same_contents(&source, &target).await;
         }
@@ -239,7 +241,7 @@ async fn a_default_taken_away_in_the_middle_of_a_line_stays_away() {
             )
             .await;
         let target = cluster.create_database("target").await;
-        restore_with_stock(&source, &target).await;
+        restore_with_stock(&source, &target, 2).await;
         assert_same_schema(&source, &target);
         for database in [&source, &target] {
             let defaults = database
@@ -326,7 +328,7 @@ async fn extensions_keep_the_rows_of_their_configuration_tables() {
     assert!(found.is_empty(), "{found}");
 
     let target = cluster.create_database("target").await;
-    restore_with_stock(&database, &target).await;
+    restore_with_stock(&database, &target, 2).await;
     assert_same_schema(&database, &target);
     assert_same_contents(&database, &target).await;
 }
