@@ -234,6 +234,23 @@ impl Cluster {
         standby
     }
 
+    /// Let the server die without a shutdown, as when the machine fails, and start it again.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come back.
+    pub fn crash(&self) {
+        let restarted = as_server_user(self.bin.join("pg_ctl"))
+            .args(["-w", "-t", "60", "-m", "immediate", "restart", "-D"])
+            .arg(self.data_folder())
+            .arg("-l")
+            .arg(self.folder.join("log"))
+            .stdout(std::process::Stdio::null())
+            .status()
+            .expect("pg_ctl runs");
+        assert!(restarted.success(), "it did not come back: {}", self.log());
+    }
+
     /// The major version.
     pub fn major(&self) -> u32 {
         self.major

@@ -21,6 +21,7 @@ mod dr;
 mod fixture;
 mod keeper;
 mod oracle;
+mod proxy;
 pub mod tls;
 
 pub use clients::{Finished, Stock, client, stock, tool};
@@ -33,6 +34,7 @@ pub use database::Database;
 pub use dr::{dr, dr_binary};
 pub use fixture::Polling;
 pub use oracle::{assert_same_toc, stock_toc, toc_differences};
+pub use proxy::{Fault, Proxy};
 
 use std::path::{Path, PathBuf};
 

@@ -20,6 +20,7 @@ use super::prove::{self, Renderings};
 use super::report::{Against, LargeObjectsProof, SequenceProof, TableProof, Verdict};
 use super::schedule::{Schedule, Work};
 use super::session::{Door, Session, Style};
+use super::stop::{stopped, unless_stopped};
 use crate::digest::RowsDigest;
 use crate::dump::{Data, Dump};
 use crate::error::{Error, ErrorKind, Result};
@@ -208,11 +209,7 @@ impl<'a> Executor<'a> {
         let session = self.idle.first_mut().ok_or_else(no_session)?;
         for step in steps {
             let entry = shared.entry(step.entry)?;
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return Err(stopped()),
-                made = session.make(entry, &shared.toc, &shared.render) => made?,
-            }
+            unless_stopped(&stop, session.make(entry, &shared.toc, &shared.render)).await?;
             shared.options.watch.tell(Event::ItemFinished {
                 item: step.what.clone(),
             });
@@ -233,7 +230,9 @@ impl<'a> Executor<'a> {
             jobs.min(steps.len())
         };
         let more = wanted.saturating_sub(self.idle.len());
-        let opened = try_join_all((0..more).map(|_| self.door.open())).await?;
+        let stop = self.shared.options.stop.clone();
+        let opened = try_join_all((0..more).map(|_| self.door.open()));
+        let opened = unless_stopped(&stop, opened).await?;
         self.idle.extend(opened);
 
         let mut schedule = Schedule::new(steps, self.dump.lanes());
@@ -241,7 +240,6 @@ impl<'a> Executor<'a> {
             FuturesUnordered::new();
         let mut running: JoinSet<Done> = JoinSet::new();
         let mut joinable: BTreeMap<usize, Joinable> = BTreeMap::new();
-        let stop = self.shared.options.stop.clone();
         loop {
             self.hand_out(&mut schedule, &mut opening, &mut running, &mut joinable)?;
             if schedule.is_over() {
@@ -835,8 +833,4 @@ async fn read_back(
 
 fn no_session() -> Error {
     Error::new(ErrorKind::Bug, "a restore has no connection left")
-}
-
-pub(super) fn stopped() -> Error {
-    Error::new(ErrorKind::Interrupted, "the restore was stopped by request")
 }

@@ -17,16 +17,18 @@ mod public_schema;
 mod report;
 mod schedule;
 mod session;
+mod stop;
 
 use std::time::Instant;
 
 pub use options::RestoreOptions;
 pub use report::{Against, LargeObjectsProof, Restored, SequenceProof, TableProof, Verdict};
 
-use self::executor::{Executor, Proof, stopped};
+use self::executor::{Executor, Proof};
 use self::options::Place;
 use self::place::{EmptyPlace, NewPlace, REACH_THE_DISK};
 use self::session::{Door, Session};
+use self::stop::{promptly, stopped, unless_stopped};
 use crate::dump::Dump;
 use crate::error::Result;
 use crate::event::{Event, Phase};
@@ -103,8 +105,14 @@ async fn into_new(
 ) -> Result<Finished> {
     let toc = dump.toc();
     let source = dump.evidence().source;
-    let place = NewPlace::choose(target, &Door::new(target, toc, &source.settings)).await?;
-    preflight::check_needs(place.maintenance(), toc, plan, options).await?;
+    let door = Door::new(target, toc, &source.settings);
+    let place = unless_stopped(&options.stop, async {
+        let place = NewPlace::choose(target, &door).await?;
+        notices.extend(place.leftovers().await?);
+        preflight::check_needs(place.maintenance(), toc, plan, options).await?;
+        Ok(place)
+    })
+    .await?;
     place.make(toc, &source, options).await?;
     let outcome: Result<Proof> = async {
         place.apply_settings(toc).await?;
@@ -135,7 +143,7 @@ async fn into_existing(
 ) -> Result<Finished> {
     let toc = dump.toc();
     let door = Door::new(target, toc, &dump.evidence().source.settings);
-    let session = door.open().await?;
+    let session = unless_stopped(&options.stop, door.open()).await?;
     let mut plan = plan.clone();
     if options.place == Place::Beside {
         let there = preflight::existing(&session, toc, &plan).await?;
@@ -171,11 +179,15 @@ async fn into_existing(
     match outcome {
         Ok(proof) if proof.is_sound() => Ok((proof, None)),
         Ok(proof) => {
-            let note = place.give_up(door.open().await, &door.backends()).await;
+            let note = place
+                .give_up(promptly(door.open()).await, &door.backends())
+                .await;
             Ok((proof, Some(note)))
         }
         Err(error) => {
-            let note = place.give_up(door.open().await, &door.backends()).await;
+            let note = place
+                .give_up(promptly(door.open()).await, &door.backends())
+                .await;
             Err(error.and_then(note))
         }
     }

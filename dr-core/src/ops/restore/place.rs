@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::options::RestoreOptions;
 use super::session::{Door, Session};
+use super::stop::promptly;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::SourceFacts;
 use crate::pg::target::{self, NewDatabase};
@@ -55,6 +56,20 @@ impl NewPlace {
             temporary,
             name,
         })
+    }
+
+    /// What earlier restores to this name have left that were killed: one notice each.
+    pub(super) async fn leftovers(&self) -> Result<Vec<String>> {
+        let head = temporary_head(&self.name);
+        let mut found = target::unused(&self.maintenance, &head).await?;
+        found.retain(|name| is_tail(&name[head.len()..]));
+        let notice = |name| {
+            format!(
+                "database {name} was left by a restore that was killed, unless one is just \
+                 beginning; nobody is connected to it, and it can be dropped"
+            )
+        };
+        Ok(found.into_iter().map(notice).collect())
     }
 
     /// The connection to the server, to no database in particular.
@@ -131,10 +146,9 @@ impl NewPlace {
             );
         }
         // The connection may be what failed.
-        let conn = if self.maintenance.is_closed() {
-            target::maintenance(&self.info).await
-        } else {
-            Ok(self.maintenance)
+        let conn = match promptly(self.maintenance.run("SELECT")).await {
+            Ok(()) => Ok(self.maintenance),
+            Err(_) => promptly(target::maintenance(&self.info)).await,
         };
         let outcome = match conn {
             Ok(conn) => target::drop_database(&conn, &self.temporary).await,
@@ -206,11 +220,29 @@ fn temporary_name(name: &str) -> String {
         .unwrap_or_default()
         .as_millis();
     let tail = format!("_{:x}_{:04x}", now, rand::random::<u16>());
+    temporary_head(name) + &tail
+}
+
+/// What the temporary names for a name begin with; it leaves room for a tail.
+fn temporary_head(name: &str) -> String {
     // It goes into statements of the dump, whatever the dump's encoding.
     let mut head = format!("{PREFIX}{name}");
     head.retain(|char| char.is_ascii_alphanumeric() || char == '_');
-    head.truncate(63 - tail.len());
-    head + &tail
+    head.truncate(63 - TAIL);
+    head
+}
+
+/// Bytes kept for a tail: milliseconds in hexadecimal digits reach eleven in 2527.
+const TAIL: usize = "_00000000000_0000".len();
+
+fn is_tail(text: &str) -> bool {
+    let hexadecimal = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match text.split('_').collect::<Vec<_>>()[..] {
+        ["", time, random] => {
+            time.len() > 8 && random.len() == 4 && hexadecimal(time) && hexadecimal(random)
+        }
+        _ => false,
+    }
 }
 
 /// A database that was empty, and what it had all the same.
@@ -411,6 +443,11 @@ mod tests {
         assert!(one.starts_with("dr_restoring_shop_"), "{one}");
         assert_ne!(one, temporary_name("shop"));
         let long = temporary_name(&"ü and \"more\" ".repeat(60));
-        assert!(long.len() == 63 && long.is_ascii(), "{long}");
+        assert!(long.len() <= 63 && long.is_ascii(), "{long}");
+        let found = one.strip_prefix(&temporary_head("shop"));
+        assert!(found.is_some_and(is_tail), "{one}");
+        // That of another database whose name begins alike.
+        let found = one.strip_prefix(&temporary_head("sh"));
+        assert!(!found.is_some_and(is_tail), "{one}");
     }
 }

@@ -182,6 +182,22 @@ pub async fn exists(conn: &Conn, name: &str) -> Result<bool> {
     Ok(!conn.rows(&sql).await?.is_empty())
 }
 
+/// Databases whose names begin so and that nobody is connected to.
+///
+/// # Errors
+///
+/// `Server`.
+pub async fn unused(conn: &Conn, prefix: &str) -> Result<Vec<String>> {
+    let sql = format!(
+        "SELECT d.datname::text AS name FROM pg_catalog.pg_database d \
+         WHERE pg_catalog.starts_with(d.datname::text, {}) AND NOT EXISTS \
+             (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid) ORDER BY 1",
+        literal(prefix)
+    );
+    let rows = conn.rows(&sql).await?;
+    rows.iter().map(|row| row.text("name")).collect()
+}
+
 /// Gives a database another name. Nobody may be connected to it; connections just closed are
 /// waited for by the server, up to five seconds.
 ///

@@ -12,6 +12,6 @@ mod preamble;
 
 pub use content::{Content, content};
 pub use database::{
-    NewDatabase, create, drop_database, exists, maintenance, maintenance_in, rename,
+    NewDatabase, create, drop_database, exists, maintenance, maintenance_in, rename, unused,
 };
 pub use preamble::{Preamble, connect};

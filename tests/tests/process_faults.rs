@@ -1,0 +1,515 @@
+//! What is left when dr, the server or the network ends in the middle of the work. The law is the
+//! same whenever it happens: a backup that is listed verifies, a database that bears its name is
+//! what was dumped, and doing it once more works.
+
+#![cfg(unix)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use dr_tests::{
+    Cluster, Database, Fault, Finished, Polling, Proxy, Stock, assert_same_contents,
+    assert_same_schema, dr,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const MAJOR: u32 = 18;
+
+/// How many moments of a run are tried.
+const MOMENTS: u32 = 10;
+
+struct Source {
+    database: Database,
+    place: TempDir,
+}
+
+impl Source {
+    async fn new(votes: u64) -> Self {
+        let database = Cluster::shared(MAJOR).create_database("source").await;
+        Polling::with_votes(votes).load(&database).await;
+        Self {
+            database,
+            place: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn repo(&self) -> PathBuf {
+        self.place.path().join("repo")
+    }
+
+    fn backup_of(&self, conninfo: &str) -> Stock {
+        dr().args(["backup", conninfo, "--jobs", "2", "--repo"])
+            .arg(self.repo())
+    }
+
+    fn backup(&self) -> Stock {
+        self.backup_of(self.database.conninfo())
+    }
+
+    fn restore(&self, to: &str) -> Stock {
+        dr().args(["restore", "latest", "--jobs", "2", "--repo"])
+            .arg(self.repo())
+            .args(["--to", to])
+    }
+
+    /// The newest backup that is listed is whole; how many there are.
+    fn sound_backups(&self) -> usize {
+        let listed = dr().args(["list", "--json", "--repo"]).arg(self.repo());
+        let listed: Value = serde_json::from_str(listed.output_ok().text()).unwrap();
+        let backups = listed["backups"].as_array().unwrap();
+        dr().args(["verify", "latest", "--deep", "--repo"])
+            .arg(self.repo())
+            .output_ok();
+        backups.len()
+    }
+
+    /// Nothing but whole backups is left once the leftovers are swept.
+    fn sweep(&self) {
+        let sweep = || {
+            dr().args([
+                "prune",
+                "--orphans",
+                "--older-than",
+                "0s",
+                "--json",
+                "--repo",
+            ])
+            .arg(self.repo())
+            .output_ok()
+        };
+        sweep();
+        let again: Value = serde_json::from_str(sweep().text()).unwrap();
+        assert_eq!(again["swept"].as_array().map(Vec::len), Some(0), "{again}");
+    }
+}
+
+/// Through a proxy to the cluster.
+fn through(proxy: &Proxy, database: &str) -> String {
+    format!(
+        "host=127.0.0.1 port={} user=postgres dbname={database} connect_timeout=5",
+        proxy.port()
+    )
+}
+
+fn start(command: Stock) -> std::process::Child {
+    command
+        .into_command()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn signal(child: &std::process::Child, name: &str) {
+    // It may have ended by itself just before.
+    Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+}
+
+fn ended(child: std::process::Child) -> Finished {
+    let output = child.wait_with_output().unwrap();
+    Finished {
+        code: output.status.code(),
+        stdout: output.stdout,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Runs it as often as there are moments and kills it at each; `make` is told the moment's number.
+/// The law holds whenever the kill strikes, also before the start and after the end.
+fn killed_at_moments(
+    whole: Duration,
+    mut make: impl FnMut(u32) -> Stock,
+    mut law: impl FnMut(u32),
+) {
+    for moment in 0..MOMENTS {
+        let child = start(make(moment));
+        std::thread::sleep(whole * moment / MOMENTS);
+        signal(&child, "-KILL");
+        ended(child);
+        law(moment);
+    }
+}
+
+/// Databases that restores have left under their temporary names for this one.
+async fn leftovers(database: &str) -> Vec<String> {
+    let query =
+        format!("SELECT datname FROM pg_database WHERE datname LIKE 'dr_restoring_{database}%'");
+    let rows = Cluster::shared(MAJOR)
+        .database("postgres")
+        .rows(&query)
+        .await;
+    rows.into_iter()
+        .map(|row| row[0].clone().unwrap())
+        .collect()
+}
+
+async fn exists(database: &str) -> bool {
+    let query = format!("SELECT count(*) FROM pg_database WHERE datname = '{database}'");
+    Cluster::shared(MAJOR)
+        .database("postgres")
+        .value(&query)
+        .await
+        == "1"
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(_) if entry.file_name() != "repository.json" => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_backup_killed_at_any_moment_is_whole_or_not_listed() {
+    let source = Source::new(20_000).await;
+    let began = Instant::now();
+    source.backup().output_ok();
+    let whole = began.elapsed();
+    let mut before = source.sound_backups();
+    killed_at_moments(
+        whole,
+        |_| source.backup(),
+        |moment| {
+            let now = source.sound_backups();
+            assert!(now == before || now == before + 1, "moment {moment}");
+            before = now;
+        },
+    );
+    source.sweep();
+    source.backup().output_ok();
+    assert_eq!(source.sound_backups(), before + 1);
+}
+
+#[tokio::test]
+async fn a_restore_killed_at_any_moment_never_bears_the_name_unproven() {
+    let source = Source::new(20_000).await;
+    source.backup().output_ok();
+    let conninfo = |name: &str| Cluster::shared(MAJOR).conninfo(name);
+    let began = Instant::now();
+    source
+        .restore(&conninfo("killed_whole"))
+        .arg("--create")
+        .output_ok();
+    let whole = began.elapsed();
+    let mut made = Vec::new();
+    killed_at_moments(
+        whole,
+        |moment| {
+            let name = format!("killed_{moment}");
+            let restore = source.restore(&conninfo(&name)).arg("--create");
+            made.push(name);
+            restore
+        },
+        |_| {},
+    );
+    for name in made {
+        let target = Cluster::shared(MAJOR).database(&name);
+        if !exists(&name).await {
+            let left = leftovers(&name).await;
+            let again = source
+                .restore(target.conninfo())
+                .arg("--create")
+                .output_ok();
+            // Whoever finds what a kill left is told what it is and what to do.
+            for leftover in left {
+                assert!(
+                    again.stderr.contains(&leftover),
+                    "{leftover}: {}",
+                    again.stderr
+                );
+            }
+        }
+        assert_same_schema(&source.database, &target);
+        assert_same_contents(&source.database, &target).await;
+    }
+}
+
+#[tokio::test]
+async fn a_restore_in_one_transaction_that_is_killed_leaves_the_database_empty() {
+    let source = Source::new(20_000).await;
+    source.backup().output_ok();
+    let target = Cluster::shared(MAJOR).create_database("one").await;
+    let began = Instant::now();
+    source
+        .restore(target.conninfo())
+        .arg("--single-transaction")
+        .output_ok();
+    let whole = began.elapsed();
+    let target = Cluster::shared(MAJOR).create_database("one").await;
+    for moment in 0..MOMENTS / 2 {
+        let child = start(
+            source
+                .restore(target.conninfo())
+                .arg("--single-transaction"),
+        );
+        std::thread::sleep(whole * moment / MOMENTS);
+        signal(&child, "-KILL");
+        ended(child);
+    }
+    // The server notices that its client is gone when it next writes to it.
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let patience = Instant::now() + Duration::from_secs(60);
+    while target.value(others).await != "0" {
+        assert!(Instant::now() < patience, "a killed restore goes on");
+    }
+    source
+        .restore(target.conninfo())
+        .arg("--single-transaction")
+        .output_ok();
+    assert_same_contents(&source.database, &target).await;
+}
+
+#[tokio::test]
+async fn control_c_in_a_restore_leaves_no_database() {
+    let source = Source::new(50_000).await;
+    source.backup().output_ok();
+    let cluster = Cluster::shared(MAJOR);
+    for (name, share) in [("interrupted_early", 3), ("interrupted_late", 2)] {
+        let proxy = Proxy::before(cluster.port(), Fault::None);
+        source
+            .restore(&through(&proxy, &format!("{name}_whole")))
+            .arg("--create")
+            .output_ok();
+        let total = proxy.passed();
+        let proxy = Proxy::before(cluster.port(), Fault::Stall(total / share));
+        let child = start(source.restore(&through(&proxy, name)).arg("--create"));
+        proxy.wait_until_struck();
+        signal(&child, "-INT");
+        // The network moves again, or dr could not even say that it gives up.
+        drop(proxy);
+        let done = ended(child);
+        assert_eq!(done.code, Some(130), "{}", done.stderr);
+        assert!(!exists(name).await);
+    }
+}
+
+#[tokio::test]
+async fn control_c_ends_the_run_when_nothing_answers_any_more() {
+    let source = Source::new(20_000).await;
+    source.backup().output_ok();
+    let listed = files_below(&source.repo());
+    let port = Cluster::shared(MAJOR).port();
+    for (when, stalled_at) in [("late", 200_000), ("early", 20)] {
+        let proxy = Proxy::before(port, Fault::Stall(stalled_at));
+        let child = start(source.backup_of(&through(&proxy, source.database.name())));
+        proxy.wait_until_struck();
+        signal(&child, "-INT");
+        let done = ended(child);
+        assert_eq!(done.code, Some(130), "{}", done.stderr);
+        assert_eq!(files_below(&source.repo()), listed, "{}", done.stderr);
+        let name = format!("unanswered_{when}");
+        let proxy = Proxy::before(port, Fault::Stall(stalled_at));
+        let child = start(source.restore(&through(&proxy, &name)).arg("--create"));
+        proxy.wait_until_struck();
+        signal(&child, "-INT");
+        let done = ended(child);
+        assert_eq!(done.code, Some(130), "{}", done.stderr);
+        for leftover in leftovers(&name).await {
+            assert!(done.stderr.contains(&leftover), "{}", done.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backup_over_a_network_that_breaks_fails_and_leaves_nothing() {
+    let source = Source::new(5_000).await;
+    let port = Cluster::shared(MAJOR).port();
+    let name = source.database.name();
+    let proxy = Proxy::before(port, Fault::None);
+    source.backup_of(&through(&proxy, name)).output_ok();
+    let total = proxy.passed();
+    let listed = files_below(&source.repo());
+    for moment in 1..=MOMENTS {
+        let at = total * u64::from(moment) / u64::from(MOMENTS + 1);
+        for fault in [Fault::Cut(at), Fault::Reset(at)] {
+            let proxy = Proxy::before(port, fault);
+            let done = source.backup_of(&through(&proxy, name)).output();
+            assert_eq!(done.code, Some(1), "{fault:?}: {}", done.stderr);
+            assert!(!done.stderr.is_empty());
+            assert_eq!(
+                files_below(&source.repo()),
+                listed,
+                "{fault:?}: {}",
+                done.stderr
+            );
+        }
+    }
+    // A slow one is only slow.
+    let proxy = Proxy::before(port, Fault::Slow(2000));
+    source.backup_of(&through(&proxy, name)).output_ok();
+    assert_eq!(source.sound_backups(), 2);
+}
+
+#[tokio::test]
+async fn a_restore_over_a_network_that_breaks_fails_and_leaves_no_name() {
+    let source = Source::new(5_000).await;
+    source.backup().output_ok();
+    let port = Cluster::shared(MAJOR).port();
+    let proxy = Proxy::before(port, Fault::None);
+    source
+        .restore(&through(&proxy, "cut_whole"))
+        .arg("--create")
+        .output_ok();
+    let total = proxy.passed();
+    for moment in 1..=MOMENTS {
+        let at = total * u64::from(moment) / u64::from(MOMENTS + 1);
+        for (kind, fault) in [("cut", Fault::Cut(at)), ("reset", Fault::Reset(at))] {
+            let name = format!("{kind}_{moment}");
+            let proxy = Proxy::before(port, fault);
+            let done = source
+                .restore(&through(&proxy, &name))
+                .arg("--create")
+                .output();
+            assert_eq!(done.code, Some(1), "{fault:?}: {}", done.stderr);
+            assert!(!exists(&name).await, "{fault:?}");
+            for leftover in leftovers(&name).await {
+                // Only where there was no way to drop it, and then it is said.
+                assert!(matches!(fault, Fault::Cut(_)), "{fault:?}: {}", done.stderr);
+                assert!(
+                    done.stderr.contains(&leftover),
+                    "{fault:?}: {}",
+                    done.stderr
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn backends_that_are_terminated_end_the_run_and_leave_nothing() {
+    let source = Source::new(20_000).await;
+    source.backup().output_ok();
+    let listed = files_below(&source.repo());
+    let port = Cluster::shared(MAJOR).port();
+    let admin = Cluster::shared(MAJOR).database("postgres");
+    let terminate = |database: &str| {
+        format!(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+             WHERE datname LIKE '{database}%' AND pid <> pg_backend_pid()"
+        )
+    };
+
+    let proxy = Proxy::before(port, Fault::None);
+    source
+        .backup_of(&through(&proxy, source.database.name()))
+        .output_ok();
+    let proxy = Proxy::before(port, Fault::Stall(proxy.passed() / 2));
+    let listed_now = files_below(&source.repo());
+    assert!(listed_now.len() > listed.len());
+    let child = start(source.backup_of(&through(&proxy, source.database.name())));
+    proxy.wait_until_struck();
+    assert_ne!(admin.value(&terminate(source.database.name())).await, "0");
+    drop(proxy);
+    let done = ended(child);
+    assert_eq!(done.code, Some(1), "{}", done.stderr);
+    assert_eq!(files_below(&source.repo()), listed_now, "{}", done.stderr);
+
+    let proxy = Proxy::before(port, Fault::None);
+    source
+        .restore(&through(&proxy, "ended_whole"))
+        .arg("--create")
+        .output_ok();
+    let proxy = Proxy::before(port, Fault::Stall(proxy.passed() / 2));
+    let child = start(source.restore(&through(&proxy, "ended")).arg("--create"));
+    proxy.wait_until_struck();
+    assert_ne!(admin.value(&terminate("dr_restoring_ended_")).await, "0");
+    drop(proxy);
+    let done = ended(child);
+    assert_eq!(done.code, Some(1), "{}", done.stderr);
+    assert!(!exists("ended").await);
+}
+
+#[tokio::test]
+async fn a_server_that_dies_ends_the_run_and_leaves_nothing() {
+    let cluster = Cluster::start(MAJOR);
+    let database = cluster.create_database("source").await;
+    Polling::with_votes(20_000).load(&database).await;
+    let source = Source {
+        database,
+        place: tempfile::tempdir().unwrap(),
+    };
+    source.backup().output_ok();
+    let listed = files_below(&source.repo());
+    for restoring in [false, true] {
+        let run = |conninfo: &str| match restoring {
+            false => source.backup_of(conninfo),
+            true => source.restore(conninfo).arg("--create"),
+        };
+        let name = |whole: &str| match restoring {
+            false => source.database.name().to_owned(),
+            true => format!("died{whole}"),
+        };
+        let proxy = Proxy::before(cluster.port(), Fault::None);
+        run(&through(&proxy, &name("_whole"))).output_ok();
+        let listed = if restoring {
+            listed.clone()
+        } else {
+            files_below(&source.repo())
+        };
+        let proxy = Proxy::before(cluster.port(), Fault::Stall(proxy.passed() / 2));
+        let child = start(run(&through(&proxy, &name(""))));
+        proxy.wait_until_struck();
+        cluster.crash();
+        drop(proxy);
+        let done = ended(child);
+        assert_eq!(done.code, Some(1), "{}", done.stderr);
+        if !restoring {
+            assert_eq!(files_below(&source.repo()), listed, "{}", done.stderr);
+        }
+    }
+    let query = "SELECT count(*) FROM pg_database WHERE datname = 'died'";
+    assert_eq!(cluster.database("postgres").value(query).await, "0");
+}
+
+#[tokio::test]
+async fn a_full_disk_ends_a_backup_and_gets_its_space_back() {
+    let source = Source::new(50_000).await;
+    let dr_path = dr_tests::dr_binary();
+    // A file system of its own, in a mount namespace that ends with the shell.
+    let script = r#"
+        set -e
+        mount -t tmpfs -o size=400k tmpfs "$1"
+        "$2" backup "$3" --compress none --repo "$1/repo" && exit 99
+        code=$?
+        find "$1/repo" -type f ! -name repository.json
+        "$2" list --repo "$1/repo"
+        exit $code
+    "#;
+    let done = Stock::new("unshare")
+        .args([
+            "--mount",
+            "--map-root-user",
+            "--user",
+            "--",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ])
+        .arg(source.place.path())
+        .arg(dr_path)
+        .arg(source.database.conninfo())
+        .output();
+    assert_eq!(done.code, Some(1), "{}{}", done.text(), done.stderr);
+    assert!(
+        done.stderr.contains("No space left on device"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(done.text().trim(), "no backups");
+}
