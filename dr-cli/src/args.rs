@@ -10,7 +10,7 @@ Exit codes:
     0  done, and proven where there is something to prove
     1  failed
     2  the command line cannot be meant
-    3  damaged: what is stored, or was restored, is not what was dumped
+    3  damaged: what is stored, was restored or is live is not what was dumped
     4  missing: no such backup, file or table
     5  could not be checked (verify): no key, or the store does not answer
   130  stopped by Ctrl-C or SIGTERM; nothing half done is left listed
@@ -208,7 +208,8 @@ pub(crate) struct Show {
 Examples:
   dr verify latest --repo ./backups               every stored byte; needs no key
   dr verify 2026 --repo ./backups --quick         the commit mark and sizes
-  dr verify latest --repo ./backups --deep --identity operator.key")]
+  dr verify latest --repo ./backups --deep --identity operator.key
+  dr verify latest --repo ./backups --against-live dbname=shop   does the database still hold it?")]
 pub(crate) struct Verify {
     /// A backup: an id, the beginning of one, or latest
     #[arg(value_name = "BACKUP")]
@@ -225,10 +226,14 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) deep: bool,
 
+    /// Compare the rows of a live database with those that were backed up, table by table
+    #[arg(long, value_name = "DATABASE", conflicts_with_all = ["quick", "deep"])]
+    pub(crate) against_live: Option<String>,
+
     #[command(flatten)]
     pub(crate) keys: KeyOptions,
 
-    /// Objects that are read at once
+    /// Objects, or live tables, that are read at once
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
 }
@@ -445,6 +450,7 @@ mod tests {
             "dr verify latest --repo REPO",
             "dr verify latest --repo REPO --quick",
             "dr verify latest --repo REPO --deep --identity FILE",
+            "dr verify latest --repo REPO --against-live dbname=x --jobs 4",
             "dr restore latest --to DATABASE --repo REPO --create --jobs 8 --identity FILE",
             "dr restore FILE --to DATABASE --plan --single-transaction --no-owner --no-acl",
             "dr restore latest --to DATABASE --repo REPO --globals --create",

@@ -1,5 +1,7 @@
 //! `dr verify`.
 
+mod against_live;
+
 use dr_core::Result;
 use dr_core::ops::{self, VerifyLevel, VerifyOptions};
 use dr_core::repo::Repository;
@@ -12,6 +14,9 @@ use crate::render::{Align, Table, bytes, count, duration};
 use crate::{secrets, signal};
 
 pub(super) async fn run(context: &Context, options: &Verify) -> Result<Outcome> {
+    if let Some(live) = &options.against_live {
+        return against_live::run(context, options, live).await;
+    }
     let level = match (options.quick, options.deep) {
         (true, _) => VerifyLevel::Quick,
         (_, true) => VerifyLevel::Deep,

@@ -24,4 +24,7 @@ pub use restore::{
     Against, LargeObjectsProof, RestoreOptions, Restored, SequenceProof, TableProof, Verdict,
     restore,
 };
-pub use verify::{Outcome, Problem, Report, VerifyLevel, VerifyOptions, verify};
+pub use verify::{
+    LiveOptions, LiveReport, LiveTable, Outcome, Problem, Report, VerifyLevel, VerifyOptions,
+    verify, verify_against_live,
+};

@@ -1,11 +1,14 @@
-//! The verb `verify`: is a stored backup still what was stored? Three depths, one report.
+//! The verb `verify`: is a stored backup still what was stored? Three depths, one report. And
+//! `verify_against_live`: does a database still hold it?
 
 mod deep;
+mod live;
 mod report;
 mod stored;
 
 use std::time::Instant;
 
+pub use live::{LiveOptions, LiveReport, LiveTable, verify_against_live};
 pub use report::{Outcome, Problem, Report};
 
 use crate::error::Result;
