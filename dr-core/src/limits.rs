@@ -15,6 +15,9 @@ pub struct Limits {
     pub toc_string: u64,
     /// Bytes of one SQL statement in a plain dump, COPY data not counted.
     pub statement: u64,
+    /// Bytes of one row of COPY text that is taken apart; rows that only pass are not bounded.
+    /// PostgreSQL sends none that is longer than 1 GiB.
+    pub row: u64,
     /// Bytes of a commit mark.
     pub mark_bytes: u64,
     /// Bytes of a manifest, unsealed.
@@ -31,6 +34,7 @@ impl Default for Limits {
             toc_entries: 10_000_000,
             toc_string: 1024 * MIB,
             statement: 1024 * MIB,
+            row: 1024 * MIB,
             mark_bytes: 256 * MIB,
             manifest_bytes: 1024 * MIB,
             sums_bytes: 1024 * MIB,

@@ -4,12 +4,15 @@
 //! their owner, and those who watch are told. Used by the command and the bindings.
 
 mod backup;
+mod copy_statement;
 mod extract;
 mod globals;
 mod item;
 mod open;
+mod part;
 mod prune;
 mod restore;
+mod rows;
 mod store_files;
 #[cfg(test)]
 mod tests;
@@ -24,6 +27,7 @@ pub use restore::{
     Against, LargeObjectsProof, RestoreOptions, Restored, SequenceProof, TableProof, Verdict,
     restore,
 };
+pub use rows::{Row, Rows, rows};
 pub use verify::{
     LiveOptions, LiveReport, LiveTable, Outcome, Problem, Report, VerifyLevel, VerifyOptions,
     verify, verify_against_live,

@@ -7,10 +7,12 @@
 //! same number, and turned back into that byte on the way out.
 
 mod array;
+mod copy_text;
 mod quote;
 pub(crate) mod words;
 
 pub use array::{append_array_item, parse_array, split_guc_list};
+pub use copy_text::{CopyFields, copy_fields};
 pub use quote::{
     dollar_quoted, identifier, literal, push_connection_literal, push_reloptions, qualified,
 };

@@ -3,7 +3,7 @@
 //!
 //! Used by the executor, which reads the tables back in whatever order suits.
 
-use super::copy_statement::CopyStatement;
+use super::super::copy_statement::CopyStatement;
 use super::prove::{Pages, Renderings};
 use super::report::{Against, TableProof, Verdict};
 use super::session::Style;

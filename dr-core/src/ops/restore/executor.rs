@@ -12,8 +12,8 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::super::copy_statement::CopyStatement;
 use super::content::{Comparison, Content, Next, Part};
-use super::copy_statement::CopyStatement;
 use super::load::{self, LargeObjects, TableLoad, Transaction};
 use super::options::RestoreOptions;
 use super::prove::{self, Renderings};

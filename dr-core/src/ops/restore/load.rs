@@ -14,8 +14,8 @@ use sha2::Digest as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::super::copy_statement::CopyStatement;
 use super::blocks::Blocks;
-use super::copy_statement::CopyStatement;
 use super::session::Session;
 use crate::digest::{RowsDigest, Sha256};
 use crate::dump::LargeObjectPiece;

@@ -6,7 +6,6 @@
 
 mod blocks;
 mod content;
-mod copy_statement;
 mod executor;
 mod load;
 mod options;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::copy_statement::CopyStatement;
+use super::super::copy_statement::CopyStatement;
 use super::load::LargeObjects;
 use super::report::{LargeObjectsProof, SequenceProof, Verdict};
 use super::session::{Session, Style};

@@ -3,8 +3,6 @@
 //! Called by the command and the bindings; into a database the same selection goes through
 //! [`restore`](fn@super::restore). Only the data of what was selected is read.
 
-mod part;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,8 +12,8 @@ use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
-use self::part::Part;
 use super::Verdict;
+use super::part::Part;
 use crate::archive::{directory, folder};
 use crate::digest::RowsDigest;
 use crate::dump::Dump;
@@ -231,7 +229,7 @@ fn script(part: &Arc<Part>, toc: &Arc<Toc>, options: &ExtractOptions) -> ByteStr
 }
 
 /// The entry of the one table with rows.
-fn only_table(toc: &Toc) -> Result<&Entry> {
+pub(super) fn only_table(toc: &Toc) -> Result<&Entry> {
     let with_data: Vec<&Entry> = toc.entries.iter().filter(|entry| entry.has_data).collect();
     match with_data[..] {
         [entry] => Ok(entry),

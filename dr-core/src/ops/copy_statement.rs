@@ -1,4 +1,5 @@
-//! A COPY statement of a dump taken apart: what is loaded, so that the same can be read back. Pure.
+//! A COPY statement of a dump taken apart: what is loaded, so that the same can be read back, and
+//! its columns be named. Pure.
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -74,6 +75,32 @@ impl CopyStatement {
         )
     }
 
+    /// The columns' names without their quotes, where they are written there.
+    pub(super) fn column_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut name = String::new();
+        let mut quoted = false;
+        let mut chars = self
+            .columns
+            .as_deref()
+            .unwrap_or_default()
+            .chars()
+            .peekable();
+        while let Some(char) = chars.next() {
+            match char {
+                '"' if quoted && chars.peek() == Some(&'"') => name.extend(chars.next()),
+                '"' => quoted = !quoted,
+                ',' if !quoted => names.push(std::mem::take(&mut name)),
+                char if !quoted && char.is_whitespace() => {}
+                char => name.push(char),
+            }
+        }
+        if !name.is_empty() {
+            names.push(name);
+        }
+        names
+    }
+
     /// Whether reading back gives the same text as was loaded: no option changes the format.
     pub(super) fn is_plain(&self) -> bool {
         self.options.is_empty()
@@ -140,6 +167,7 @@ mod tests {
         assert_eq!(copy.table, "\"We ird\".\"t\"\" FROM (x)\"");
         assert_eq!(copy.columns.as_deref(), Some("id, \"a) FROM stdin;\", b"));
         assert!(copy.is_plain());
+        assert_eq!(copy.column_names(), ["id", "a) FROM stdin;", "b"]);
         assert_eq!(
             copy.read_back(),
             "COPY \"We ird\".\"t\"\" FROM (x)\" (id, \"a) FROM stdin;\", b) TO STDOUT"
@@ -152,6 +180,13 @@ mod tests {
             parse("COPY public.t  FROM stdin;\n").read_back(),
             "COPY public.t TO STDOUT"
         );
+        assert!(
+            parse("COPY public.t () FROM stdin;\n")
+                .column_names()
+                .is_empty()
+        );
+        let copy = parse("COPY public.t (id, \"a \"\"b\", \"\"\"\") FROM stdin;\n");
+        assert_eq!(copy.column_names(), ["id", "a \"b", "\""]);
         let copy = parse("COPY public.t (id) FROM stdin;\n");
         assert_eq!(
             copy.load(true),

@@ -1,5 +1,5 @@
 //! A part of a dump as a dump of its own, whose rows are counted, digested and held against what
-//! was recorded when the dump was made. Used by `extract`; knows no destination.
+//! was recorded when the dump was made. Used by `extract` and `rows`; knows no destination.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::super::item::Item;
+use super::item::Item;
 use crate::digest::{RowsDigest, RowsHasher};
 use crate::dump::{Data, Dump, LargeObjectPiece};
 use crate::error::{Error, ErrorKind, Result};
@@ -108,14 +108,14 @@ fn compare(found: RowsDigest, recorded: Option<RowsDigest>) -> Result<()> {
         Some(recorded) if recorded.rows != found.rows => Err(Error::new(
             ErrorKind::Integrity,
             format!(
-                "{} rows are stored, {} were dumped: extract from another backup",
+                "{} rows are stored, {} were dumped: take another backup",
                 found.rows, recorded.rows
             ),
         )),
         Some(recorded) if recorded != found => Err(Error::new(
             ErrorKind::Integrity,
-            "its rows are not those that were dumped: as many, but their digest differs; extract \
-             from another backup",
+            "its rows are not those that were dumped: as many, but their digest differs; take \
+             another backup",
         )),
         Some(_) | None => Ok(()),
     }
