@@ -132,6 +132,27 @@ impl Repository {
         !folder.exists()
     }
 
+    /// Removes the temporary parts in the folder of a place: those whose removal by the store is
+    /// still on its way too.
+    pub(super) fn remove_parts(&self, place: &Place) -> Result<()> {
+        let Some(root) = self.backend().folder() else {
+            return Ok(());
+        };
+        for part in self.parts_in(&root.join(place.to_string()))? {
+            match std::fs::remove_file(&part.path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(
+                        Error::new(ErrorKind::Store, "a temporary part cannot be deleted")
+                            .of_key(part.path.display())
+                            .caused_by(error),
+                    );
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn parts_in(&self, folder: &std::path::Path) -> Result<Vec<local::TemporaryPart>> {
         local::temporary_parts(folder).map_err(|error| {
             Error::new(ErrorKind::Store, "the repository's folder cannot be read")

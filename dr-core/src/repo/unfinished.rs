@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio_util::task::TaskTracker;
 
 use super::backend::{self, Create};
 use super::layout::{BackupId, MARK, Place, RESERVED, SUMS, check_object_name};
@@ -23,6 +24,8 @@ pub struct Unfinished {
     kind: Kind,
     label: Option<String>,
     stages: Vec<String>,
+    /// Calls to the store that are under way.
+    calls: TaskTracker,
 }
 
 /// What is said of a backup when it is begun.
@@ -78,6 +81,7 @@ impl Repository {
             kind: about.kind,
             label: about.label,
             stages: about.stages,
+            calls: TaskTracker::new(),
         })
     }
 }
@@ -131,6 +135,7 @@ impl Unfinished {
             store.clone(),
             self.place.key(name),
             backend.parts,
+            self.calls.clone(),
         ))
     }
 
@@ -163,6 +168,7 @@ impl Unfinished {
             self.repository.store()?.clone(),
             self.place.key(name),
             self.repository.backend().parts,
+            self.calls.clone(),
         );
         writer.write(bytes).await?;
         Ok(writer.finish().await?.0)
@@ -260,12 +266,16 @@ impl Unfinished {
     ///
     /// `Store` if the store fails; what is left is an orphan.
     pub async fn discard(&self) -> Result<()> {
+        // A call that is still under way could make something appear when all is deleted.
+        self.calls.close();
+        self.calls.wait().await;
         let store = self.repository.store()?;
         backend::delete(store, &self.place.key(MARK)).await?;
         let objects = self.repository.objects(&self.place).await?;
         self.repository
             .delete_objects(&self.place, objects.into_keys())
             .await?;
+        self.repository.remove_parts(&self.place)?;
         self.repository.remove_empty(&self.place);
         Ok(())
     }

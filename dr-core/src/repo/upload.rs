@@ -8,10 +8,12 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, UploadPart};
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
 
 use super::backend::failed;
 use crate::digest::Sha256;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::streams::Pieces;
 use crate::pipeline::tap::Meter;
 
@@ -75,8 +77,12 @@ pub struct Stored {
 
 /// Writes one object. Nothing is under its name until [`finish`](Self::finish) returns; dropping
 /// it aborts the upload.
+///
+/// Calls to the store that make something appear there are never dropped halfway: they run in
+/// tasks of `calls`, and whoever waits for those knows that nothing will appear any more.
 pub struct ObjectWriter {
     store: Arc<dyn ObjectStore>,
+    calls: TaskTracker,
     key: Path,
     sizes: PartSizes,
     held: Vec<Bytes>,
@@ -97,9 +103,15 @@ impl std::fmt::Debug for ObjectWriter {
 }
 
 impl ObjectWriter {
-    pub(super) fn new(store: Arc<dyn ObjectStore>, key: Path, sizes: PartSizes) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn ObjectStore>,
+        key: Path,
+        sizes: PartSizes,
+        calls: TaskTracker,
+    ) -> Self {
         Self {
             store,
+            calls,
             key,
             sizes,
             held: Vec::new(),
@@ -157,15 +169,11 @@ impl ObjectWriter {
     }
 
     async fn send(&mut self, part: PutPayload) -> Result<()> {
-        let upload = match &mut self.upload {
+        let begun = match self.upload.take() {
             Some(upload) => upload,
-            none => none.insert(
-                self.store
-                    .put_multipart(&self.key)
-                    .await
-                    .map_err(|error| failed(error, &self.key))?,
-            ),
+            None => self.begin().await?,
         };
+        let upload = self.upload.insert(begun);
         self.in_flight.push(upload.put_part(part));
         self.parts += 1;
         // Asked once, the part is on its way, whatever happens here next.
@@ -176,6 +184,33 @@ impl ObjectWriter {
             self.settle().await?;
         }
         Ok(())
+    }
+
+    /// Begins an upload in parts; one that nobody waits for any more is aborted.
+    async fn begin(&mut self) -> Result<Box<dyn MultipartUpload>> {
+        let (tell, told) = oneshot::channel();
+        let (store, key) = (self.store.clone(), self.key.clone());
+        self.calls.spawn(async move {
+            let begun = store.put_multipart(&key).await;
+            if let Err(Ok(upload)) = tell.send(begun) {
+                abort(upload).await;
+            }
+        });
+        told.await
+            .map_err(died)?
+            .map_err(|error| failed(error, &self.key))
+    }
+
+    /// Runs a call to the store to its end, also when nobody waits for it any more.
+    async fn call<T: Send + 'static>(
+        &mut self,
+        call: impl Future<Output = object_store::Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.calls
+            .spawn(call)
+            .await
+            .map_err(died)?
+            .map_err(|error| failed(error, &self.key))
     }
 
     /// Waits for one part on its way. Cancel-safe.
@@ -239,10 +274,9 @@ impl ObjectWriter {
     async fn try_finish(&mut self) -> Result<()> {
         if self.upload.is_none() {
             let payload = PutPayload::from_iter(std::mem::take(&mut self.held));
-            self.store
-                .put(&self.key, payload)
-                .await
-                .map_err(|error| failed(error, &self.key))?;
+            let (store, key) = (self.store.clone(), self.key.clone());
+            self.call(async move { store.put(&key, payload).await })
+                .await?;
             return Ok(());
         }
         if self.held_bytes > 0 {
@@ -252,24 +286,24 @@ impl ObjectWriter {
         while !self.in_flight.is_empty() {
             self.settle().await?;
         }
-        if let Some(upload) = &mut self.upload {
-            upload
-                .complete()
-                .await
-                .map_err(|error| failed(error, &self.key))?;
+        if let Some(mut upload) = self.upload.take() {
+            self.call(async move {
+                let completed = upload.complete().await;
+                if completed.is_err() {
+                    abort(upload).await;
+                }
+                completed
+            })
+            .await?;
         }
-        self.upload = None;
         Ok(())
     }
 
-    /// Takes back what was uploaded. Not everything can be: what stays is never listed, and is
-    /// swept as an orphan or by the store's own rule for unfinished uploads.
+    /// Takes back what was uploaded.
     async fn abort(mut self) {
         self.in_flight.clear();
-        if let Some(mut upload) = self.upload.take()
-            && let Err(error) = upload.abort().await
-        {
-            tracing::warn!(key = %self.key, %error, "an unfinished upload could not be aborted");
+        if let Some(upload) = self.upload.take() {
+            abort(upload).await;
         }
     }
 }
@@ -277,16 +311,24 @@ impl ObjectWriter {
 impl Drop for ObjectWriter {
     fn drop(&mut self) {
         // S3 keeps, and bills, the parts of an upload that nobody aborts.
-        if let (Some(mut upload), Ok(runtime)) =
+        if let (Some(upload), Ok(runtime)) =
             (self.upload.take(), tokio::runtime::Handle::try_current())
         {
-            runtime.spawn(async move {
-                if let Err(error) = upload.abort().await {
-                    tracing::warn!(%error, "an unfinished upload could not be aborted");
-                }
-            });
+            self.calls.spawn_on(abort(upload), &runtime);
         }
     }
+}
+
+/// Takes back what was uploaded. Not everything can be: what stays is never listed, and is swept
+/// as an orphan or by the store's own rule for unfinished uploads.
+async fn abort(mut upload: Box<dyn MultipartUpload>) {
+    if let Err(error) = upload.abort().await {
+        tracing::warn!(%error, "an unfinished upload could not be aborted");
+    }
+}
+
+fn died(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Bug, "a call to the store died").caused_by(error)
 }
 
 #[cfg(test)]
@@ -317,7 +359,8 @@ mod tests {
             for piece in [1, 7, 10, 64, 1000] {
                 let data: Vec<u8> = (0..length).map(|i| i as u8).collect();
                 let key = Path::from(format!("x/{length}-{piece}"));
-                let mut writer = ObjectWriter::new(store.clone(), key.clone(), TINY);
+                let mut writer =
+                    ObjectWriter::new(store.clone(), key.clone(), TINY, TaskTracker::new());
                 for piece in data.chunks(piece) {
                     let piece = Bytes::copy_from_slice(piece);
                     writer.write(piece).await.expect("written");
@@ -337,7 +380,7 @@ mod tests {
         let local = object_store::local::LocalFileSystem::new_with_prefix(folder.path());
         let store: Arc<dyn ObjectStore> = Arc::new(local.expect("store"));
         let key = Path::from("x");
-        let writer = ObjectWriter::new(store.clone(), key.clone(), TINY);
+        let writer = ObjectWriter::new(store.clone(), key.clone(), TINY, TaskTracker::new());
         let (mut input, mut pieces) = crate::pipeline::streams::pieces(4, 1);
         let write = async move {
             tokio::io::AsyncWriteExt::write_all(&mut input, &[0; 50]).await
