@@ -38,29 +38,64 @@ async fn assert_comes_back(source: &Database, cluster: &std::sync::Arc<Cluster>,
     assert_same_contents(source, &target).await;
 }
 
+const FIXTURES: [&str; 4] = [
+    "relations.sql",
+    "families.sql",
+    "nasty.sql",
+    "properties.sql",
+];
+
+/// A database of the cluster with the fixture in it.
+async fn loaded(cluster: &std::sync::Arc<Cluster>, name: &str, label: &str) -> Database {
+    let source = cluster
+        .create_database(&format!("{label}_{}", name.trim_end_matches(".sql")))
+        .await;
+    source
+        .sql(
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'nasty_owner') \
+             THEN CREATE ROLE nasty_owner; CREATE ROLE \"nasty;reader\"; END IF; END $$",
+        )
+        .await;
+    source.psql_file(&fixture(name));
+    if name == "nasty.sql" && cluster.major() >= 14 {
+        source.psql_file(&fixture("nasty_14.sql"));
+    }
+    source
+}
+
 #[tokio::test]
 async fn every_fixture_comes_back_the_same_on_every_server() {
     for major in ALL_MAJORS {
         let cluster = Cluster::shared(major);
-        for name in [
-            "relations.sql",
-            "families.sql",
-            "nasty.sql",
-            "properties.sql",
-        ] {
-            let label = format!("trip_{}", name.trim_end_matches(".sql"));
-            let source = cluster.create_database(&label).await;
-            source
-                .sql(
-                    "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'nasty_owner') \
-                     THEN CREATE ROLE nasty_owner; CREATE ROLE \"nasty;reader\"; END IF; END $$",
-                )
-                .await;
-            source.psql_file(&fixture(name));
-            if name == "nasty.sql" && major >= 14 {
-                source.psql_file(&fixture("nasty_14.sql"));
-            }
+        for name in FIXTURES {
+            let source = loaded(&cluster, name, "trip").await;
             assert_comes_back(&source, &cluster, &[]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_stock_pg_dump_wrote_of_every_fixture_comes_back_the_same() {
+    for (major, client) in [(13, 15), (15, 16), (18, 18)] {
+        let cluster = Cluster::shared(major);
+        for name in FIXTURES {
+            let source = loaded(&cluster, name, "stock").await;
+            for format in ["plain", "directory"] {
+                let place: TempDir = tempfile::tempdir().unwrap();
+                let path = place.path().join("dump");
+                source
+                    .pg_dump(client)
+                    .args(["--format", format, "--file"])
+                    .arg(&path)
+                    .output_ok();
+                let target = cluster.database(&format!("{}_{format}", source.name()));
+                dr().arg("restore")
+                    .arg(&path)
+                    .args(["--create", "--jobs", "3", "--to", target.conninfo()])
+                    .output_ok();
+                assert_same_schema(&source, &target);
+                assert_same_contents(&source, &target).await;
+            }
         }
     }
 }

@@ -254,6 +254,10 @@ struct Planner<'a> {
     relations: HashMap<RelationName, usize>,
     /// Partitions and inheritance children of each table.
     children: HashMap<RelationName, Vec<RelationName>>,
+    /// Positions of the unique constraints and indexes of each table.
+    indexes: HashMap<RelationName, Vec<usize>>,
+    /// Tables with an index that is not valid before those of their partitions are attached.
+    attached_to: HashSet<RelationName>,
     /// Position of the first entry that is not a definition or a comment on one.
     first_data: usize,
     flat: bool,
@@ -293,14 +297,33 @@ impl<'a> Planner<'a> {
                 }
             }
         }
+        let homes: Vec<Option<RelationName>> = toc.entries.iter().map(Entry::home).collect();
+        let attached: HashSet<RelationName> = toc
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == Kind::IndexAttach)
+            .filter_map(|entry| Some(entry.attachment()?.0))
+            .collect();
+        let mut indexes: HashMap<RelationName, Vec<usize>> = HashMap::new();
+        let mut attached_to = HashSet::new();
+        for (at, (entry, home)) in toc.entries.iter().zip(&homes).enumerate() {
+            if let (Some(index), Some(home)) = (entry.index(), home) {
+                indexes.entry(home.clone()).or_default().push(at);
+                if attached.contains(&index) {
+                    attached_to.insert(home.clone());
+                }
+            }
+        }
         Self {
             toc,
             flat: graph.is_flat(),
             graph,
-            homes: toc.entries.iter().map(Entry::home).collect(),
+            homes,
             data,
             relations,
             children,
+            indexes,
+            attached_to,
             first_data: toc
                 .entries
                 .iter()
@@ -401,7 +424,16 @@ impl<'a> Planner<'a> {
     /// Without dependencies, only what names tell all about can run in parallel.
     fn flat_stage(&self, entry: &Entry) -> Stage {
         match entry.kind {
-            Kind::Index | Kind::Constraint | Kind::FkConstraint => Stage::Parallel,
+            Kind::Index | Kind::Constraint => Stage::Parallel,
+            // The key it refers to becomes valid by INDEX ATTACH, which is among the last.
+            Kind::FkConstraint
+                if entry
+                    .referenced_table()
+                    .is_some_and(|table| self.attached_to.contains(&table)) =>
+            {
+                Stage::Last
+            }
+            Kind::FkConstraint => Stage::Parallel,
             _ => Stage::Last,
         }
     }
@@ -454,8 +486,11 @@ impl<'a> Planner<'a> {
         {
             self.add_data(&referenced, &mut found);
             self.add_data_below(&referenced, &mut found);
-            if self.flat {
-                self.add_keys(&referenced, &mut found);
+            // One of them is the key it refers to.
+            if self.flat
+                && let Some(indexes) = self.indexes.get(&referenced)
+            {
+                found.extend(indexes);
             }
         }
         found.sort_unstable();
@@ -474,21 +509,6 @@ impl<'a> Planner<'a> {
         for child in self.descendants(table) {
             self.add_data(child, found);
         }
-    }
-
-    /// Unique constraints and indexes of a table, one of which a foreign key refers to.
-    fn add_keys(&self, table: &RelationName, found: &mut Vec<usize>) {
-        found.extend(
-            self.toc
-                .entries
-                .iter()
-                .enumerate()
-                .filter(|(at, entry)| {
-                    matches!(entry.kind, Kind::Constraint | Kind::Index)
-                        && self.homes[*at].as_ref() == Some(table)
-                })
-                .map(|(at, _)| at),
-        );
     }
 
     fn descendants(&self, table: &RelationName) -> Vec<&RelationName> {
@@ -756,6 +776,28 @@ mod tests {
             .map(|lock| &lock.relation[..])
             .collect();
         assert_eq!(locked, ["s.p", "s.p1"]);
+    }
+
+    #[test]
+    fn a_foreign_key_to_a_partitioned_table_of_a_script_waits_for_the_attached_indexes() {
+        let mut toc = Build::default();
+        let key = "ALTER TABLE ONLY s.p\n    ADD CONSTRAINT p_pkey PRIMARY KEY (a);";
+        toc.add(1, Kind::Constraint, "p p_pkey", key, &[]);
+        let key = "ALTER TABLE ONLY s.p1\n    ADD CONSTRAINT p1_pkey PRIMARY KEY (a);";
+        toc.add(2, Kind::Constraint, "p1 p1_pkey", key, &[]);
+        let attach = "ALTER INDEX s.p_pkey ATTACH PARTITION s.p1_pkey;";
+        toc.add(3, Kind::IndexAttach, "p1_pkey", attach, &[]);
+        let to_the_whole = "ALTER TABLE ONLY s.q\n    \
+            ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES s.p(a);";
+        toc.add(4, Kind::FkConstraint, "q f", to_the_whole, &[]);
+        let to_the_part = "ALTER TABLE ONLY s.q\n    \
+            ADD CONSTRAINT g FOREIGN KEY (a) REFERENCES s.p1(a);";
+        toc.add(5, Kind::FkConstraint, "q g", to_the_part, &[]);
+        let plan = Plan::of(&toc.0);
+        let order: Vec<u32> = plan.steps.iter().map(|step| step.entry.0).collect();
+        assert_eq!(order, [1, 2, 5, 3, 4]);
+        assert_eq!(step(&plan, 4).stage, Stage::Last);
+        assert_eq!(after(&plan, 5), [2]);
     }
 
     #[test]
