@@ -4,16 +4,47 @@
 //! brought back with proof that every table holds what was dumped. No `pg_dump`, `psql` or other
 //! client program is used. The command `dr` is a thin door into this crate.
 //!
-//! # Two joints
+//! # The flow
+//!
+//! ```text
+//! live database ─┐                                                            ┌─ object store (backup)
+//! pg_dump archive├─► Dump ──encode──► Files ──compress──encrypt──digest──► ───┤
+//! plain SQL dump ┘  Toc + data        names + bytes                           └─ file, stdout
+//!                                     and back, the same names in reverse:
+//! object store ──digest──decrypt──decompress──► Files ──decode──► Dump ──select──plan──► live database
+//! ```
 //!
 //! - A [`Dump`] is a [`Toc`](toc::Toc), what the dump contains in pg_dump's own words, and the data of
 //!   each entry as a stream. Live databases ([`pg`]), directory archives ([`archive`]) and plain SQL
 //!   scripts ([`sql`]) are all read as one.
 //! - [`Files`] are names and bytes: an archive being written, a stored backup.
 //!
+//! | verb | takes | gives |
+//! |---|---|---|
+//! | [`backup`](fn@ops::backup) | [`Files`], a repository | a committed backup and its [`Receipt`](ops::Receipt) |
+//! | [`verify`](fn@ops::verify), [`verify_against_live`](ops::verify_against_live) | a backup; a dump and a live database | a report, object by object or table by table |
+//! | [`select`](toc::Toc::select), [`Plan::of`](toc::Plan::of) | a [`Toc`](toc::Toc) | a smaller one; the steps of a restore |
+//! | [`restore`](fn@ops::restore), [`restore_globals`](ops::restore_globals) | a plan, a [`Dump`], a database | the proof, table by table |
+//! | [`extract`](fn@ops::extract), [`rows`](fn@ops::rows) | a [`Dump`], a selection | a script, an archive, rows; rows one by one |
+//! | [`open_dump`](ops::open_dump), [`open_script`](ops::open_script) | a file, a folder, a pipe | a [`Dump`] |
+//! | [`prune_orphans`](ops::prune_orphans) | a repository | what killed backups had left |
+//!
 //! Both are lazy views: nothing moves until a verb of [`ops`] pulls, and dropping a future aborts.
 //! The verbs put files into a [`Repository`](repo::Repository) and take them out; a backup exists once its commit
 //! mark does. What is stored is a pg_dump directory archive, so that stock tools can undo it.
+//!
+//! Who watches implements [`Observer`]; who changes their mind cancels a
+//! [`CancellationToken`](ops::CancellationToken) or drops the future. Errors carry an [`ErrorKind`], what was
+//! being done, and facts as fields. What is read from others is held to [`Limits`].
+//!
+//! # Features
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `tls` | yes | `sslmode` beyond `disable`, on rustls with ring |
+//! | `ssh` | no | `ssh-ed25519` and `ssh-rsa` recipients and identities for age |
+//!
+//! Without features there is no TLS in the tree, and no HTTP client at any time; a test holds that.
 //!
 //! # Example
 //!

@@ -182,6 +182,39 @@ pub struct Receipt {
 /// never over another, the commit mark. If anything fails, if the work is stopped or dropped,
 /// there is no backup, and what was written is deleted as far as the store lets.
 ///
+/// # Examples
+///
+/// A live database, encrypted; the [overview](crate) has an example that needs no server.
+///
+/// ```no_run
+/// use dr_core::archive::directory;
+/// use dr_core::ops::{BackupOptions, backup};
+/// use dr_core::pg::{ConnInfo, DumpOptions, Environment, Session, SessionOptions};
+/// use dr_core::pipeline::compression::Compression;
+/// use dr_core::pipeline::encryption::Recipients;
+/// use dr_core::repo::Repository;
+/// use dr_core::toc::Selection;
+/// use std::path::Path;
+/// use std::sync::Arc;
+///
+/// # #[tokio::main]
+/// # async fn main() -> dr_core::Result<()> {
+/// let database = ConnInfo::resolve(Some("service=shop"), &Environment::of_process())?;
+/// let session = Session::connect(&database, &SessionOptions::new()).await?;
+/// let wanted = Selection::all().without_data_of("audit.*");
+/// let dump = session.dump(&wanted, &DumpOptions::new()).await?;
+///
+/// let files = directory::files(Arc::new(dump), Compression::Zstd(3))?;
+/// let repository = Repository::open("/var/backups/dr").await?;
+/// let options = BackupOptions::new()
+///     .database("shop")
+///     .encrypt_to(Recipients::new().add_file(Path::new("recipients.txt"))?);
+/// let receipt = backup(&files, &repository, &options).await?;
+/// println!("{}: {} rows", receipt.place, receipt.rows);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// Those of the files; `Usage` for options that cannot be meant; `Unsupported` or `Format` for

@@ -149,6 +149,32 @@ pub struct ExtractedTable {
 /// appears under its name when all of it is proven and on disk; of a writer only a clean end
 /// means that.
 ///
+/// # Examples
+///
+/// ```
+/// use dr_core::event::Watch;
+/// use dr_core::ops::{Extract, ExtractOptions, extract, open_script};
+/// use dr_core::pipeline::compression::Compression;
+/// use dr_core::toc::Selection;
+///
+/// # #[tokio::main]
+/// # async fn main() -> dr_core::Result<()> {
+/// let script = b"CREATE TABLE public.polls (id integer);\n\
+///     COPY public.polls (id) FROM stdin;\n1\n2\n\\.\n\
+///     CREATE TABLE public.votes (id integer);\n\
+///     -- PostgreSQL database dump complete\n";
+/// let dump = open_script(Box::pin(&script[..]), Watch::default()).await?;
+/// let selected = dump.toc().select(&Selection::tables(["public.polls"]))?;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("polls.sql");
+/// let to = Extract::Script(path.clone(), Compression::None);
+/// let extracted = extract(dump, selected.toc, to, &ExtractOptions::new()).await?;
+/// assert_eq!(extracted.tables[0].digest.rows, 2);
+/// assert!(!std::fs::read_to_string(&path)?.contains("votes"));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// `Conflict` if the file or folder exists; `Usage` if rows alone were asked for and there is not

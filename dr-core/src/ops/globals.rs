@@ -64,6 +64,19 @@ pub struct RestoredGlobals {
 /// Settings of all roles would change a server that is in use: they are named, not restored. So are
 /// privileges on parameters that a role has which was there.
 ///
+/// # Examples
+///
+/// ```no_run
+/// # use dr_core::ops::{GlobalsOptions, restore_globals};
+/// # use dr_core::pg::{ConnInfo, Environment};
+/// # async fn roles_of(dump: &dyn dr_core::Dump) -> dr_core::Result<()> {
+/// let server = ConnInfo::resolve(Some("host=new-server dbname=postgres"), &Environment::of_process())?;
+/// let made = restore_globals(&dump.evidence(), &server, &GlobalsOptions::new()).await?;
+/// println!("{} roles made, {} were there", made.roles.len(), made.existing_roles.len());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// `Missing` if the dump has no globals; `Server` with the role or tablespace and the SQLSTATE, at the first that cannot be made: then

@@ -68,6 +68,21 @@ pub struct Pruned {
 /// Sweeps the leftovers of backups that never came to be. Never touches what has a commit mark,
 /// be it damaged.
 ///
+/// # Examples
+///
+/// ```no_run
+/// use dr_core::ops::{PruneOptions, prune_orphans};
+/// use dr_core::repo::Repository;
+///
+/// # #[tokio::main]
+/// # async fn main() -> dr_core::Result<()> {
+/// let repository = Repository::open("/var/backups/dr").await?;
+/// let pruned = prune_orphans(&repository, &PruneOptions::new().dry_run()).await?;
+/// println!("{} leftovers would be swept", pruned.swept.len());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// `Missing` if there is no repository; `Store` if the store fails.

@@ -40,6 +40,38 @@ use crate::toc::{Kind, Plan, Section};
 /// The report tells the proof. If its [`Restored::is_sound`] is false, something restored is not what
 /// was dumped: then nothing was left under the name asked for, as after an error.
 ///
+/// # Examples
+///
+/// ```no_run
+/// use dr_core::Dump;
+/// use dr_core::archive::directory;
+/// use dr_core::ops::{RestoreOptions, restore};
+/// use dr_core::pg::{ConnInfo, Environment};
+/// use dr_core::pipeline::encryption::Identities;
+/// use dr_core::pipeline::keys::Keys;
+/// use dr_core::repo::Repository;
+/// use dr_core::toc::Plan;
+/// use std::path::Path;
+/// use std::sync::Arc;
+///
+/// # #[tokio::main]
+/// # async fn main() -> dr_core::Result<()> {
+/// let repository = Repository::open("/var/backups/dr").await?;
+/// let backup = repository.find("latest").await?;
+/// let keys = Keys::from(Identities::new().add_file(Path::new("operator.key"), None)?);
+/// let dump = directory::dump(Arc::new(repository.files(&backup, &keys).await?)).await?;
+///
+/// let plan = Plan::of(dump.toc()).sized(dump.toc(), |entry| dump.size_hint(entry));
+/// println!("{plan}");
+///
+/// let target = ConnInfo::resolve(Some("dbname=shop"), &Environment::of_process())?;
+/// let options = RestoreOptions::new().create().jobs(4);
+/// let restored = restore(&plan, &dump, &target, &options).await?;
+/// assert!(restored.is_sound());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// `Conflict` if the target is not empty, or with [`RestoreOptions::create`] exists; `Missing` for

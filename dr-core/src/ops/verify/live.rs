@@ -103,6 +103,31 @@ impl LiveReport {
 /// Sequences and large objects are not compared. A table whose rows were not dumped, or that has
 /// lost a column since, is `NotComparable`.
 ///
+/// # Examples
+///
+/// ```no_run
+/// use dr_core::archive::directory;
+/// use dr_core::ops::{LiveOptions, verify_against_live};
+/// use dr_core::pg::{ConnInfo, Environment};
+/// use dr_core::pipeline::keys::Keys;
+/// use dr_core::repo::Repository;
+/// use std::sync::Arc;
+///
+/// # #[tokio::main]
+/// # async fn main() -> dr_core::Result<()> {
+/// let repository = Repository::open("/var/backups/dr").await?;
+/// let backup = repository.find("latest").await?;
+/// let files = repository.files(&backup, &Keys::none()).await?;
+/// let dump = directory::dump(Arc::new(files)).await?;
+/// let live = ConnInfo::resolve(Some("service=shop"), &Environment::of_process())?;
+/// let report = verify_against_live(&dump, &live, &LiveOptions::new()).await?;
+/// for table in &report.tables {
+///     println!("{}: {}", table.table, table.verdict);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// `Unsupported` if the dump records no digests; `Connect`, and `Server` if a table may not be

@@ -89,6 +89,35 @@ impl VerifyOptions {
 /// Verifies the backup that `text` names, as in [`Repository::find`]. Whatever is wrong with the
 /// backup is in the report, all of it; the work goes on after a problem.
 ///
+/// # Examples
+///
+/// ```
+/// use dr_core::ops::{VerifyLevel, VerifyOptions, verify};
+/// use dr_core::repo::Repository;
+/// # use dr_core::archive::directory;
+/// # use dr_core::event::Watch;
+/// # use dr_core::ops::{BackupOptions, backup, open_script};
+/// # use dr_core::pipeline::compression::Compression;
+///
+/// # #[tokio::main]
+/// # async fn main() -> dr_core::Result<()> {
+/// let repository = Repository::open("memory:").await?;
+/// # let script = b"CREATE TABLE public.polls (id integer);\n\
+/// #     -- PostgreSQL database dump complete\n";
+/// # let dump = open_script(Box::pin(&script[..]), Watch::default()).await?;
+/// # let files = directory::files(dump, Compression::None)?;
+/// # backup(&files, &repository, &BackupOptions::new().database("polls")).await?;
+/// // Every stored byte against its SHA-256: no key is needed.
+/// let options = VerifyOptions::new().level(VerifyLevel::Stored);
+/// let report = verify(&repository, "latest", &options).await?;
+/// for problem in &report.problems {
+///     eprintln!("{}", problem.message);
+/// }
+/// assert!(report.is_sound());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// `Missing` if there is no such backup, `Usage` if there are several; `Store` if the store cannot
