@@ -8,6 +8,7 @@
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use zstd::bulk::Compressor;
+use zstd::zstd_safe::CParameter;
 
 use super::ByteStream;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,6 +19,11 @@ const FRAME: usize = 2 << 20;
 
 /// Levels above have larger windows, and are asked for by whoever wants their reach.
 pub(super) const UP_TO: i8 = 8;
+
+/// Entries, as powers of two, of the two tables that level 3 finds matches by; zstd's own are 17 and
+/// 16, which do not fit into a core's nearest caches beside the data. Level 3 is the default: levels
+/// above are asked for by whoever wants their reach, those below have one table, a small one.
+const TABLES_OF_LEVEL_3: [CParameter; 2] = [CParameter::HashLog(15), CParameter::ChainLog(14)];
 
 struct Frames {
     plain: ByteStream,
@@ -35,6 +41,11 @@ pub(super) fn compress(plain: ByteStream, level: i8) -> ByteStream {
     let frames = async move {
         let mut compressor = Compressor::new(level.into()).map_err(failed)?;
         compressor.include_checksum(true).map_err(failed)?;
+        if level == 3 {
+            for table in TABLES_OF_LEVEL_3 {
+                compressor.set_parameter(table).map_err(failed)?;
+            }
+        }
         let frames = Frames {
             plain,
             compressor,
