@@ -41,6 +41,17 @@ pub(crate) struct Global {
     /// Say more about what is being done; twice for everything (see also DR_LOG)
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+
+    /// Take more, or less, of what is read than by default, such as toc_entries=20000000; an
+    /// error that a limit causes names it
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME=NUMBER",
+        env = "DR_LIMITS",
+        value_delimiter = ','
+    )]
+    pub(crate) limit: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use dr_core::archive::directory;
 use dr_core::event::Watch;
+use dr_core::ops::{self, ReadOptions};
 use dr_core::pipeline::keys::Keys;
 use dr_core::repo::{Repository, StoredFiles};
-use dr_core::{Dump, Error, ErrorKind, Result, ops};
+use dr_core::{Dump, Error, ErrorKind, Limits, Result};
 
 /// A backup in a repository, or a dump in a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,28 +53,38 @@ pub(crate) fn shows_password(text: &str) -> bool {
 }
 
 /// The dump that BACKUP|FILE names, opened.
-pub(crate) async fn open(what: What<'_>, keys: &Keys, watch: Watch) -> Result<Arc<dyn Dump>> {
+pub(crate) async fn open(
+    what: What<'_>,
+    keys: &Keys,
+    limits: &Limits,
+    watch: Watch,
+) -> Result<Arc<dyn Dump>> {
     match what {
-        What::File(path) => open_file(path, watch).await,
+        What::File(path) => {
+            let options = ReadOptions::new().limits(limits.clone()).watch(watch);
+            open_file(path, &options).await
+        }
         What::Backup { repo, name } => {
-            let repository = Repository::open(repo).await?;
+            let repository = Repository::open(repo).await?.with_limits(limits.clone());
             let backup = repository.find(name).await?;
-            dump_of(repository.files(&backup, keys).await?).await
+            dump_of(repository.files(&backup, keys).await?, limits).await
         }
     }
 }
 
 /// The dump in the files of a backup.
-pub(crate) async fn dump_of(files: StoredFiles) -> Result<Arc<dyn Dump>> {
-    Ok(Arc::new(directory::dump(Arc::new(files)).await?))
+pub(crate) async fn dump_of(files: StoredFiles, limits: &Limits) -> Result<Arc<dyn Dump>> {
+    Ok(Arc::new(
+        directory::dump_within(Arc::new(files), limits.clone()).await?,
+    ))
 }
 
 /// The dump in a file or folder, or on standard input.
-pub(crate) async fn open_file(path: &Path, watch: Watch) -> Result<Arc<dyn Dump>> {
+pub(crate) async fn open_file(path: &Path, options: &ReadOptions) -> Result<Arc<dyn Dump>> {
     if path == Path::new("-") {
-        ops::open_script(Box::pin(tokio::io::stdin()), watch).await
+        ops::open_script(Box::pin(tokio::io::stdin()), options).await
     } else {
-        ops::open_dump(path, watch).await
+        ops::open_dump(path, options).await
     }
 }
 

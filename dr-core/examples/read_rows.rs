@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use dr_core::event::Watch;
-use dr_core::ops::{open_dump, rows};
+use dr_core::ops::{ReadOptions, open_dump, rows};
 use dr_core::toc::Selection;
 
 #[tokio::main]
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [dump, table] = &arguments[..] else {
         return Err("say DUMP TABLE".into());
     };
-    let dump = open_dump(Path::new(dump), Watch::default()).await?;
+    let dump = open_dump(Path::new(dump), &ReadOptions::new()).await?;
     let selected = dump.toc().select(&Selection::tables([table]))?;
     let mut rows = rows(dump, selected.toc, Watch::default()).await?;
     println!("{}", rows.columns().join("\t"));

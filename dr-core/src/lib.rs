@@ -54,8 +54,9 @@
 //! ```
 //! use std::sync::Arc;
 //! use dr_core::archive::directory;
-//! use dr_core::event::Watch;
-//! use dr_core::ops::{BackupOptions, VerifyLevel, VerifyOptions, backup, open_script, verify};
+//! use dr_core::ops::{
+//!     BackupOptions, ReadOptions, VerifyLevel, VerifyOptions, backup, open_script, verify,
+//! };
 //! use dr_core::pipeline::compression::Compression;
 //! use dr_core::pipeline::encryption::{Identities, Recipients, generate_key};
 //! use dr_core::pipeline::keys::Keys;
@@ -68,7 +69,7 @@
 //!     COPY public.polls (id, question) FROM stdin;\n1\tWhy?\n2\t\\N\n\\.\n\
 //!     -- PostgreSQL database dump complete\n";
 //!
-//! let dump = open_script(Box::pin(&script[..]), Watch::default()).await?;
+//! let dump = open_script(Box::pin(&script[..]), &ReadOptions::new()).await?;
 //! let files = directory::files(dump, Compression::Zstd(3))?;
 //!
 //! # let folder = tempfile::tempdir()?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dr_core::archive::directory;
 use dr_core::event::Watch;
-use dr_core::ops::{open_dump, rows};
+use dr_core::ops::{ReadOptions, open_dump, rows};
 use dr_core::pipeline::encryption::Identities;
 use dr_core::pipeline::keys::Keys;
 use dr_core::repo::Repository;
@@ -97,8 +97,8 @@ async fn values_are_those_that_the_server_shows() {
     };
     for dump in [
         stored,
-        open_dump(&archive, Watch::default()).await.unwrap(),
-        open_dump(&script, Watch::default()).await.unwrap(),
+        open_dump(&archive, &ReadOptions::new()).await.unwrap(),
+        open_dump(&script, &ReadOptions::new()).await.unwrap(),
     ] {
         let (columns, found) = read(dump.clone(), "public.nasty").await;
         assert_eq!(columns, ["id,(1)", "a \"b", "bytes", "list", "doc"]);

@@ -8,7 +8,6 @@ use dr_core::archive::directory;
 use dr_core::ops::{self, BackupOptions, Receipt};
 use dr_core::pg::{DumpOptions, Isolation, Session, SessionOptions, SnapshotOptions};
 use dr_core::pipeline::encryption::Recipients;
-use dr_core::repo::Repository;
 use serde_json::Value;
 
 use super::{Context, database, selection};
@@ -23,7 +22,7 @@ pub(super) async fn run(context: &Context, options: &Backup) -> Result<Outcome> 
     let selection = selection(&options.parts);
     let info = database(context, options.database.as_deref())?;
     let jobs = NonZeroUsize::new(super::jobs(options.jobs)).unwrap_or(NonZeroUsize::MIN);
-    let repository = Repository::open(&options.repo.repo).await?;
+    let repository = context.repository(&options.repo.repo).await?;
 
     let mut session = SessionOptions::new();
     if let Some(limit) = options.lock_timeout {

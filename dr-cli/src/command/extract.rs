@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
         What::Backup { .. } => secrets::keys(&options.keys)?,
         What::File(_) => Keys::none(),
     };
-    let opening = source::open(what, &keys, context.progress.watch());
+    let opening = source::open(what, &keys, &context.limits, context.progress.watch());
     let dump = signal::droppable(&context.stop, opening).await?;
     let selected = dump.toc().select(&selection(options))?;
     for notice in &selected.notices {

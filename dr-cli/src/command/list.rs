@@ -1,7 +1,7 @@
 //! `dr list`.
 
 use dr_core::Result;
-use dr_core::repo::{Listing, Repository};
+use dr_core::repo::Listing;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -11,7 +11,7 @@ use crate::render::{Align, Table, bytes, time};
 use crate::signal;
 
 pub(super) async fn run(context: &Context, options: &List) -> Result<Outcome> {
-    let repository = Repository::open(&options.repo.repo).await?;
+    let repository = context.repository(&options.repo.repo).await?;
     let listings = signal::droppable(&context.stop, repository.list()).await?;
     let damaged = listings.iter().any(|listing| listing.mark.is_err());
     context.output.result(

@@ -10,9 +10,11 @@ mod restore;
 mod show;
 mod verify;
 
-use dr_core::Result;
+use dr_core::ops::ReadOptions;
 use dr_core::pg::{ConnInfo, Environment};
+use dr_core::repo::Repository;
 use dr_core::toc::Selection;
+use dr_core::{Limits, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Arguments, Command, Global, Parts};
@@ -25,15 +27,34 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) progress: Progress,
     pub(crate) stop: CancellationToken,
+    pub(crate) limits: Limits,
 }
 
 impl Context {
     fn new(global: &Global) -> Result<Self> {
+        let mut limits = Limits::default();
+        global
+            .limit
+            .iter()
+            .try_for_each(|setting| limits.apply(setting))?;
         Ok(Self {
             output: Output::new(global),
             progress: Progress::new(global),
             stop: signal::token()?,
+            limits,
         })
+    }
+
+    async fn repository(&self, location: &str) -> Result<Repository> {
+        let repository = Repository::open(location).await?;
+        Ok(repository.with_limits(self.limits.clone()))
+    }
+
+    /// How a dump in a file is read.
+    fn reading(&self) -> ReadOptions {
+        ReadOptions::new()
+            .limits(self.limits.clone())
+            .watch(self.progress.watch())
     }
 }
 

@@ -1,7 +1,7 @@
 //! `dr prune --orphans`.
 
 use dr_core::ops::{PruneOptions, prune_orphans};
-use dr_core::repo::{Orphan, Repository};
+use dr_core::repo::Orphan;
 use dr_core::{Error, ErrorKind, Result};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub(super) async fn run(context: &Context, options: &Prune) -> Result<Outcome> {
     let older_than = SignedDuration::try_from(options.older_than).map_err(|error| {
         Error::new(ErrorKind::Usage, "--older-than is too long").caused_by(error)
     })?;
-    let repository = Repository::open(&options.repo.repo).await?;
+    let repository = context.repository(&options.repo.repo).await?;
     let mut wanted = PruneOptions::new()
         .older_than(older_than)
         .watch(context.progress.watch());

@@ -20,7 +20,7 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
         What::Backup { .. } => secrets::keys(&options.keys)?,
         What::File(_) => Keys::none(),
     };
-    let dump = source::open(what, &keys, context.progress.watch()).await?;
+    let dump = source::open(what, &keys, &context.limits, context.progress.watch()).await?;
     let selected = dump.toc().select(&selection(&options.parts))?;
     for notice in &selected.notices {
         context.progress.notice(&notice.to_string());

@@ -21,7 +21,8 @@ pub(super) async fn run(context: &Context, options: &Show) -> Result<Outcome> {
             signal::droppable(&context.stop, Box::pin(work)).await
         }
         What::File(path) => {
-            let work = source::open_file(path, context.progress.watch());
+            let reading = context.reading();
+            let work = source::open_file(path, &reading);
             let dump = signal::droppable(&context.stop, Box::pin(work)).await?;
             context.progress.finish();
             let entries = options.entries;
@@ -35,7 +36,7 @@ pub(super) async fn run(context: &Context, options: &Show) -> Result<Outcome> {
 }
 
 async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Result<Outcome> {
-    let repository = dr_core::repo::Repository::open(repo).await?;
+    let repository = context.repository(repo).await?;
     let backup = repository.find(name).await?;
     let keys = secrets::keys(&options.keys)?;
     // Without a key there is still the mark to show.
@@ -50,7 +51,7 @@ async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Re
             globals.forget_passwords();
         }
         let dump = if options.entries {
-            Some(source::dump_of(files).await?)
+            Some(source::dump_of(files, &context.limits).await?)
         } else {
             None
         };

@@ -4,7 +4,6 @@ mod against_live;
 
 use dr_core::Result;
 use dr_core::ops::{self, VerifyLevel, VerifyOptions};
-use dr_core::repo::Repository;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -29,7 +28,7 @@ pub(super) async fn run(context: &Context, options: &Verify) -> Result<Outcome> 
     if options.deep {
         wanted = wanted.keys(secrets::keys(&options.keys)?);
     }
-    let repository = Repository::open(&options.repo.repo).await?;
+    let repository = context.repository(&options.repo.repo).await?;
     let work = ops::verify(&repository, &options.backup, &wanted);
     let report = signal::droppable(&context.stop, work).await?;
     context.progress.finish();

@@ -312,6 +312,7 @@ mod tests {
             json: false,
             quiet: true,
             verbose: 0,
+            limit: Vec::new(),
         });
         let watch = progress.watch();
         watch.tell(Event::Phase {

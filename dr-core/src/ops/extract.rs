@@ -152,8 +152,7 @@ pub struct ExtractedTable {
 /// # Examples
 ///
 /// ```
-/// use dr_core::event::Watch;
-/// use dr_core::ops::{Extract, ExtractOptions, extract, open_script};
+/// use dr_core::ops::{Extract, ExtractOptions, ReadOptions, extract, open_script};
 /// use dr_core::pipeline::compression::Compression;
 /// use dr_core::toc::Selection;
 ///
@@ -163,7 +162,7 @@ pub struct ExtractedTable {
 ///     COPY public.polls (id) FROM stdin;\n1\n2\n\\.\n\
 ///     CREATE TABLE public.votes (id integer);\n\
 ///     -- PostgreSQL database dump complete\n";
-/// let dump = open_script(Box::pin(&script[..]), Watch::default()).await?;
+/// let dump = open_script(Box::pin(&script[..]), &ReadOptions::new()).await?;
 /// let selected = dump.toc().select(&Selection::tables(["public.polls"]))?;
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("polls.sql");

@@ -18,6 +18,7 @@ mod store_files;
 mod tests;
 mod verify;
 
+pub use crate::sql::reader::ReadOptions;
 pub use backup::{BackupOptions, CancellationToken, Receipt, backup};
 pub use extract::{Extract, ExtractOptions, Extracted, ExtractedTable, extract};
 pub use globals::{GlobalsOptions, RestoredGlobals, restore_globals};

@@ -10,7 +10,6 @@ use crate::archive::directory;
 use crate::archive::folder::Folder;
 use crate::dump::Dump;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Watch;
 use crate::files::Files;
 use crate::pipeline::Reader;
 use crate::pipeline::compression::{Method, decompress};
@@ -26,7 +25,7 @@ const HEAD: usize = 256 * 1024;
 ///
 /// `Missing` if there is nothing; `Unsupported` for pg_dump's custom and tar formats, by name;
 /// those of [`directory::dump`] and [`reader::open`].
-pub async fn open_dump(path: &Path, watch: Watch) -> Result<Arc<dyn Dump>> {
+pub async fn open_dump(path: &Path, options: &ReadOptions) -> Result<Arc<dyn Dump>> {
     let about = |error: Error| match error.key() {
         Some(_) => error,
         None => error.of_key(path.display()),
@@ -39,13 +38,12 @@ pub async fn open_dump(path: &Path, watch: Watch) -> Result<Arc<dyn Dump>> {
         about(Error::new(kind, "the dump cannot be opened").caused_by(error))
     })?;
     if facts.is_dir() {
-        return open_folder(path).await.map_err(about);
+        return open_folder(path, options).await.map_err(about);
     }
     if facts.is_file() {
         recognize(path).await.map_err(about)?;
     }
-    let options = ReadOptions::new().watch(watch);
-    Ok(Arc::new(reader::open(path, &options).await?))
+    Ok(Arc::new(reader::open(path, options).await?))
 }
 
 /// Opens a plain SQL dump, compressed or not, from a pipe. Its data is set aside in a temporary
@@ -54,12 +52,11 @@ pub async fn open_dump(path: &Path, watch: Watch) -> Result<Arc<dyn Dump>> {
 /// # Errors
 ///
 /// See [`reader::read`].
-pub async fn open_script(input: Reader, watch: Watch) -> Result<Arc<dyn Dump>> {
-    let options = ReadOptions::new().watch(watch);
-    Ok(Arc::new(reader::read(input, &options).await?))
+pub async fn open_script(input: Reader, options: &ReadOptions) -> Result<Arc<dyn Dump>> {
+    Ok(Arc::new(reader::read(input, options).await?))
 }
 
-async fn open_folder(path: &Path) -> Result<Arc<dyn Dump>> {
+async fn open_folder(path: &Path, options: &ReadOptions) -> Result<Arc<dyn Dump>> {
     let folder = Folder::open(path).await?;
     let has = |name: &str| folder.list().iter().any(|file| file.name == name);
     if !has("toc.dat") && !has("toc.dat.gz") && has("toc.dat.age") {
@@ -68,7 +65,10 @@ async fn open_folder(path: &Path) -> Result<Arc<dyn Dump>> {
             "this is an encrypted backup inside a repository: name the repository and the backup",
         ));
     }
-    Ok(Arc::new(directory::dump(Arc::new(folder)).await?))
+    let limits = options.bounds().clone();
+    Ok(Arc::new(
+        directory::dump_within(Arc::new(folder), limits).await?,
+    ))
 }
 
 /// Refuses by name what is a dump and not read.
@@ -126,7 +126,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("dump");
         std::fs::write(&path, content).unwrap();
-        match open_dump(&path, Watch::default()).await {
+        match open_dump(&path, &ReadOptions::new()).await {
             Ok(_) => panic!("this is no dump that is read"),
             Err(error) => error,
         }
@@ -158,7 +158,7 @@ mod tests {
     async fn nothing_is_missing_and_a_folder_without_contents_too() {
         let place = tempfile::tempdir().unwrap();
         for path in [place.path().join("nothing"), place.path().to_owned()] {
-            let Err(error) = open_dump(&path, Watch::default()).await else {
+            let Err(error) = open_dump(&path, &ReadOptions::new()).await else {
                 panic!("there is no dump");
             };
             assert_eq!(error.kind(), ErrorKind::Missing);

@@ -13,8 +13,7 @@ use crate::dump::{Data, Dump};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Watch;
 use crate::files::ByteStream;
-use crate::limits::Limits;
-use crate::text::{TextForm, copy_fields};
+use crate::text::{LONGEST_ROW, TextForm, copy_fields};
 use crate::toc::Toc;
 
 /// The rows of one table, a batch at a time.
@@ -29,7 +28,6 @@ pub struct Rows {
     data: ByteStream,
     /// The beginning of a row whose end has not come yet.
     partial: BytesMut,
-    limit: u64,
 }
 
 impl std::fmt::Debug for Rows {
@@ -74,7 +72,7 @@ impl Row {
 ///
 /// ```
 /// use dr_core::event::Watch;
-/// use dr_core::ops::{open_script, rows};
+/// use dr_core::ops::{ReadOptions, open_script, rows};
 /// use dr_core::toc::Selection;
 ///
 /// # #[tokio::main]
@@ -82,7 +80,7 @@ impl Row {
 /// let script = b"CREATE TABLE public.polls (id integer, question text);\n\
 ///     COPY public.polls (id, question) FROM stdin;\n1\tWhy?\n2\t\\N\n\\.\n\
 ///     -- PostgreSQL database dump complete\n";
-/// let dump = open_script(Box::pin(&script[..]), Watch::default()).await?;
+/// let dump = open_script(Box::pin(&script[..]), &ReadOptions::new()).await?;
 /// let toc = dump.toc().select(&Selection::tables(["public.polls"]))?.toc;
 /// let mut polls = rows(dump, toc, Watch::default()).await?;
 /// assert_eq!(polls.columns(), ["id", "question"]);
@@ -124,7 +122,6 @@ pub async fn rows(dump: Arc<dyn Dump>, toc: Toc, watch: Watch) -> Result<Rows> {
         encoding,
         data,
         partial: BytesMut::new(),
-        limit: Limits::default().row,
     })
 }
 
@@ -195,11 +192,8 @@ impl Rows {
     }
 
     fn keep(&mut self, part: &[u8]) -> Result<()> {
-        if (self.partial.len() + part.len()) as u64 > self.limit {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!("a row is longer than {} bytes, the limit row", self.limit),
-            ));
+        if (self.partial.len() + part.len()) as u64 > LONGEST_ROW.most() {
+            return Err(LONGEST_ROW.exceeded("a row has more bytes"));
         }
         self.partial.extend_from_slice(part);
         Ok(())

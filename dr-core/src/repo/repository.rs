@@ -14,7 +14,7 @@ use super::layout::{self, BackupId, MARK, Place, TOMBSTONE};
 use super::mark::Mark;
 use super::upload::PartSizes;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::pipeline::{Reader, streams};
 
 /// How many marks are read at once.
@@ -319,7 +319,7 @@ impl Repository {
 
     /// `None` where there is no mark.
     pub(super) async fn listing(&self, place: Place) -> Option<Listing> {
-        let mark = match self.read(&place, MARK, self.limits.mark_bytes).await {
+        let mark = match self.read(&place, MARK, self.limits.mark_bytes()).await {
             Ok(bytes) => Mark::parse(&bytes),
             Err(error) if error.kind() == ErrorKind::Missing => return None,
             Err(error) => Err(error),
@@ -373,23 +373,19 @@ impl Repository {
         Ok(objects)
     }
 
-    /// A whole object of at most `limit` bytes.
+    /// A whole object, if it has no more bytes than `limit`.
     ///
     /// # Errors
     ///
     /// `Missing`, `Limit`, `Store`.
-    pub async fn read(&self, place: &Place, name: &str, limit: u64) -> Result<Bytes> {
+    pub async fn read(&self, place: &Place, name: &str, limit: Limit) -> Result<Bytes> {
         let key = place.key(name);
         let found = self.get(&key).await?;
-        if found.meta.size > limit {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!(
-                    "it has {} bytes, more than the limit of {limit}",
-                    found.meta.size
-                ),
-            )
-            .of_key(key));
+        let size = found.meta.size;
+        if size > limit.most() {
+            return Err(limit
+                .exceeded(format_args!("it has {size} bytes, more"))
+                .of_key(key));
         }
         found.bytes().await.map_err(|error| failed(error, &key))
     }

@@ -17,12 +17,13 @@ use super::upload::Stored;
 use crate::digest::Sha256;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Evidence, FileInfo, Files};
+use crate::limits::Limit;
 use crate::pipeline::keys::Keys;
 use crate::pipeline::tap::Meter;
 use crate::pipeline::{Stage, streams, wrap_reader};
 
 /// A sealed identity is a few hundred bytes.
-const IDENTITY_LIMIT: u64 = 1 << 20;
+const IDENTITY_LIMIT: Limit = Limit::fixed(1 << 20);
 
 /// The files of a stored backup, as they were before the stages.
 ///
@@ -63,7 +64,7 @@ impl Repository {
     pub async fn sums(&self, backup: &Backup) -> Result<Sums> {
         let key = || backup.place.key(SUMS);
         let text = self
-            .read(&backup.place, SUMS, self.limits().sums_bytes)
+            .read(&backup.place, SUMS, self.limits().sums_bytes())
             .await?;
         if Sha256::of(&text) != backup.mark.sums {
             return Err(Error::new(
@@ -118,7 +119,7 @@ impl Repository {
         let stored = format!("{MANIFEST}{suffixes}");
         let sum = recorded(&stored)?;
         let text = source
-            .read(&stages, &stored, sum, self.limits().manifest_bytes)
+            .read(&stages, &stored, sum, self.limits().manifest_bytes())
             .await?;
         let manifest =
             Manifest::parse(&text).map_err(|error| error.of_key(backup.place.key(&stored)))?;
@@ -257,7 +258,7 @@ impl Source {
         stages: &[Arc<dyn Stage>],
         stored: &str,
         sha256: Sha256,
-        limit: u64,
+        limit: Limit,
     ) -> Result<Vec<u8>> {
         let (mut pieces, verdict) = self.open(stages, stored, sha256).await?;
         let mut text = Vec::new();
@@ -266,12 +267,10 @@ impl Source {
                 Ok(piece) => text.extend_from_slice(&piece),
                 Err(error) => return Err(self.diagnose(error, stored, sha256).await),
             }
-            if text.len() as u64 > limit {
-                return Err(Error::new(
-                    ErrorKind::Limit,
-                    format!("it has more than the {limit} bytes of the limit"),
-                )
-                .of_key(self.place.key(stored)));
+            if text.len() as u64 > limit.most() {
+                return Err(limit
+                    .exceeded("it has more bytes")
+                    .of_key(self.place.key(stored)));
             }
         }
         if !verdict.is_sound() {

@@ -10,7 +10,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 
 /// What a [`Piece`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,7 +65,7 @@ pub struct Piece {
 /// ```
 #[derive(Debug)]
 pub struct Lexer {
-    limit: usize,
+    limit: Limit,
     /// Bytes of the piece in progress that came with earlier chunks; already scanned.
     held: BytesMut,
     /// What has not been scanned.
@@ -287,7 +287,7 @@ impl Lexer {
     /// A lexer at the start of a dump, with `standard_conforming_strings` on.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            limit: usize::try_from(limits.statement).unwrap_or(usize::MAX),
+            limit: limits.statement(),
             held: BytesMut::new(),
             chunk: Bytes::new(),
             ended: false,
@@ -368,16 +368,7 @@ impl Lexer {
             }
         }
         let rest = std::mem::take(&mut self.chunk);
-        if self.held.len() + rest.len() > self.limit {
-            return Err(self.at_piece(
-                ErrorKind::Limit,
-                &format!(
-                    "a statement, comment or line is longer than the limit of {} bytes \
-                     (Limits::statement)",
-                    self.limit
-                ),
-            ));
-        }
+        self.check_length(self.held.len() + rest.len())?;
         self.held.extend_from_slice(&rest);
         if self.ended { self.last() } else { Ok(None) }
     }
@@ -725,15 +716,8 @@ impl Lexer {
     /// Cuts `length` bytes of the chunk off as (the end of) a piece.
     fn take(&mut self, length: usize, kind: PieceKind) -> Result<Piece> {
         let tail = self.chunk.split_to(length);
-        if self.held.len() + tail.len() > self.limit && kind != PieceKind::CopyData {
-            return Err(self.at_piece(
-                ErrorKind::Limit,
-                &format!(
-                    "a statement, comment or line is longer than the limit of {} bytes \
-                     (Limits::statement)",
-                    self.limit
-                ),
-            ));
+        if kind != PieceKind::CopyData {
+            self.check_length(self.held.len() + tail.len())?;
         }
         let text = if self.held.is_empty() {
             tail
@@ -899,6 +883,19 @@ impl Lexer {
                 ),
             )),
         }
+    }
+
+    fn check_length(&self, length: usize) -> Result<()> {
+        if length as u64 <= self.limit.most() {
+            return Ok(());
+        }
+        Err(self
+            .limit
+            .exceeded(format_args!(
+                "a statement, comment or line that begins in line {} has more bytes",
+                self.line
+            ))
+            .at_offset(self.offset))
     }
 
     fn at_piece(&self, kind: ErrorKind, message: &str) -> Error {

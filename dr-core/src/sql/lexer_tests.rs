@@ -240,10 +240,7 @@ fn marks_of_encodings_are_seen() {
 
 #[test]
 fn a_statement_is_bounded_but_copy_data_is_not() {
-    let limits = Limits {
-        statement: 100,
-        ..Limits::default()
-    };
+    let limits: Limits = "statement=100".parse().unwrap();
     let mut lexer = Lexer::new(&limits);
     lexer.feed("COPY t FROM stdin;\n".into());
     assert!(lexer.next_piece().unwrap().is_some());

@@ -26,7 +26,7 @@ use crate::pipeline::compression::{Method, decompress};
 use crate::pipeline::streams::stream_of;
 use crate::toc::{EntryId, Toc};
 
-/// How a script is read.
+/// How a dump is read; all of it is about scripts, and the limits about archives too.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ReadOptions {
@@ -41,11 +41,16 @@ impl ReadOptions {
         Self::default()
     }
 
-    /// Bounds on what is held in memory: `statement`, `toc_entries`, `toc_bytes`.
+    /// Bounds on what is held in memory.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// The bounds: see [`limits`](Self::limits).
+    pub(crate) fn bounds(&self) -> &Limits {
+        &self.limits
     }
 
     /// Who is told what a person should know.

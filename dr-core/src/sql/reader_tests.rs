@@ -354,10 +354,7 @@ async fn names_with_line_ends_are_read_from_the_definition() {
 
 #[tokio::test]
 async fn definitions_are_bounded() {
-    let limits = Limits {
-        toc_entries: 2,
-        ..Limits::default()
-    };
+    let limits = "toc_entries=2".parse().unwrap();
     let options = ReadOptions::new().limits(limits);
     let input = std::io::Cursor::new(shop().into_bytes());
     let error = failure(read(Box::pin(input), &options).await);

@@ -7,6 +7,12 @@
 
 use std::borrow::Cow;
 
+use crate::limits::Limit;
+
+/// Bytes of one row of COPY text: a server neither sends nor takes more in one piece of memory
+/// (`MaxAllocSize`).
+pub const LONGEST_ROW: Limit = Limit::fixed(1 << 30);
+
 /// The fields of one row of COPY text, which comes without its line end; `None` is null.
 ///
 /// The row of a table without columns is an empty line, which reads as one empty field.

@@ -12,7 +12,7 @@ mod quote;
 pub(crate) mod words;
 
 pub use array::{append_array_item, parse_array, split_guc_list};
-pub use copy_text::{CopyFields, copy_fields};
+pub use copy_text::{CopyFields, LONGEST_ROW, copy_fields};
 pub use quote::{
     dollar_quoted, identifier, literal, push_connection_literal, push_reloptions, qualified,
 };

@@ -22,7 +22,7 @@ pub(super) async fn run(context: &Context, options: &Verify, live: &str) -> Resu
         .jobs(jobs(options.jobs))
         .watch(context.progress.watch());
     let work = async {
-        let dump = source::open(backup, &keys, context.progress.watch()).await?;
+        let dump = source::open(backup, &keys, &context.limits, context.progress.watch()).await?;
         verify_against_live(&*dump, &live, &wanted).await
     };
     let report = signal::droppable(&context.stop, work).await?;

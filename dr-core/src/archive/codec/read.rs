@@ -30,29 +30,21 @@ pub fn read(bytes: &Bytes, limits: &Limits) -> Result<Archived> {
         offset_size: 0,
         limits,
     };
-    if bytes.len() as u64 > limits.toc_bytes {
-        return Err(Error::new(
-            ErrorKind::Limit,
-            format!(
-                "the table of contents is longer than toc_bytes, {}",
-                limits.toc_bytes
-            ),
-        ));
+    if bytes.len() as u64 > limits.toc_bytes().most() {
+        return Err(limits
+            .toc_bytes()
+            .exceeded("the table of contents has more bytes"));
     }
     let mut archived = cursor.header()?;
     let count_at = cursor.at;
     let count = cursor.int()?;
     let count = u64::try_from(count)
         .map_err(|_| wrong("the number of entries is negative").at_offset(count_at as u64))?;
-    if count > limits.toc_entries {
-        return Err(Error::new(
-            ErrorKind::Limit,
-            format!(
-                "{count} entries are more than toc_entries, {}",
-                limits.toc_entries
-            ),
-        )
-        .at_offset(count_at as u64));
+    if count > limits.toc_entries().most() {
+        return Err(limits
+            .toc_entries()
+            .exceeded(format_args!("it says that it has {count} entries, more"))
+            .at_offset(count_at as u64));
     }
     let mut has_search_path = false;
     for number in 1..=count {
@@ -330,15 +322,11 @@ impl Cursor<'_> {
             Ok(length) => length,
             Err(_) => return Ok(None),
         };
-        if length > self.limits.toc_string {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!(
-                    "{what} has {length} bytes, more than toc_string, {}",
-                    self.limits.toc_string
-                ),
-            )
-            .at_offset(at as u64));
+        let limit = self.limits.toc_string();
+        if length > limit.most() {
+            return Err(limit
+                .exceeded(format_args!("{what} has {length} bytes, more"))
+                .at_offset(at as u64));
         }
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let string = self.take(length, what)?;

@@ -149,17 +149,14 @@ fn a_length_is_refused_by_the_limits_before_anything_is_taken() {
         places: vec![Place::Nowhere],
     };
     let bytes = write(&archived).unwrap();
-    let mut limits = Limits {
-        toc_string: 1999,
-        ..Limits::default()
-    };
+    let mut limits: Limits = "toc_string=1999".parse().unwrap();
     let error = read(&bytes, &limits).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
     assert_eq!(error.entry(), Some("entry 1 (FUNCTION f())"));
-    limits.toc_string = 2000;
-    limits.toc_entries = 2; // the settings count as entries
+    limits.apply("toc_string=2000").unwrap();
+    limits.apply("toc_entries=2").unwrap(); // the settings count as entries
     assert_eq!(read(&bytes, &limits).unwrap_err().kind(), ErrorKind::Limit);
-    limits.toc_entries = 3;
+    limits.apply("toc_entries=3").unwrap();
     assert!(read(&bytes, &limits).is_ok());
 }
 

@@ -14,7 +14,7 @@ use crate::archive::codec::{self, Archived, Format, Place, Version};
 use crate::dump::{Data, Dump, LargeObjectPiece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Evidence, Files, check_name};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::pipeline::compression::{Method, decompress};
 use crate::text::TextForm;
 use crate::toc::{Entry, EntryId, Kind, Toc};
@@ -46,7 +46,7 @@ pub async fn dump_within(files: Arc<dyn Files>, limits: Limits) -> Result<Direct
         files,
         sizes: Arc::new(sizes),
     };
-    let text = shelf.text(TOC, limits.toc_bytes).await?;
+    let text = shelf.text(TOC, limits.toc_bytes()).await?;
     let Archived {
         version,
         format,
@@ -141,7 +141,7 @@ impl DirectoryDump {
 
     /// The lines of a `blobs_<id>.toc`: oids and file names.
     async fn list_of(&self, name: &str) -> Result<Vec<(u32, String)>> {
-        let text = self.shelf.text(name, self.limits.toc_bytes).await?;
+        let text = self.shelf.text(name, self.limits.toc_bytes()).await?;
         let mut objects = Vec::new();
         let mut at = 0u64;
         for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -318,16 +318,12 @@ impl Shelf {
     }
 
     /// The whole of a small file.
-    async fn text(&self, name: &str, limit: u64) -> Result<Bytes> {
+    async fn text(&self, name: &str, limit: Limit) -> Result<Bytes> {
         let mut bytes = self.open(name).await?;
         let mut text = BytesMut::new();
         while let Some(piece) = bytes.try_next().await? {
-            if (text.len() + piece.len()) as u64 > limit {
-                return Err(Error::new(
-                    ErrorKind::Limit,
-                    format!("it is longer than toc_bytes, {limit}"),
-                )
-                .of_key(name));
+            if (text.len() + piece.len()) as u64 > limit.most() {
+                return Err(limit.exceeded("it has more bytes").of_key(name));
             }
             text.extend_from_slice(&piece);
         }

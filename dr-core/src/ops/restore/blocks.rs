@@ -15,6 +15,7 @@ use crate::digest::{RowsDigest, RowsHasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Watch};
 use crate::files::ByteStream;
+use crate::text::LONGEST_ROW;
 
 /// A block is handed over when it has at least this many bytes.
 const BLOCK: usize = 512 << 10;
@@ -85,7 +86,6 @@ async fn cut(
     watch: Watch,
     item: String,
 ) -> Result<RowsDigest> {
-    const LONGEST_ROW: usize = 1 << 30;
     let mut hasher = RowsHasher::new();
     let mut told = RowsDigest::default();
     let mut block: Block = Vec::new();
@@ -96,12 +96,10 @@ async fn cut(
         match memchr::memrchr(b'\n', &piece) {
             None => {
                 part += piece.len();
-                if part > LONGEST_ROW {
-                    return Err(Error::new(
-                        ErrorKind::Limit,
-                        "a row of the data is longer than a gigabyte, which no server takes",
-                    )
-                    .at_offset(told.bytes));
+                if part as u64 > LONGEST_ROW.most() {
+                    return Err(LONGEST_ROW
+                        .exceeded("a row of the data has more bytes")
+                        .at_offset(told.bytes));
                 }
                 block.push(piece);
                 continue;

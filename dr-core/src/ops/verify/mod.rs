@@ -95,8 +95,7 @@ impl VerifyOptions {
 /// use dr_core::ops::{VerifyLevel, VerifyOptions, verify};
 /// use dr_core::repo::Repository;
 /// # use dr_core::archive::directory;
-/// # use dr_core::event::Watch;
-/// # use dr_core::ops::{BackupOptions, backup, open_script};
+/// # use dr_core::ops::{BackupOptions, ReadOptions, backup, open_script};
 /// # use dr_core::pipeline::compression::Compression;
 ///
 /// # #[tokio::main]
@@ -104,7 +103,7 @@ impl VerifyOptions {
 /// let repository = Repository::open("memory:").await?;
 /// # let script = b"CREATE TABLE public.polls (id integer);\n\
 /// #     -- PostgreSQL database dump complete\n";
-/// # let dump = open_script(Box::pin(&script[..]), Watch::default()).await?;
+/// # let dump = open_script(Box::pin(&script[..]), &ReadOptions::new()).await?;
 /// # let files = directory::files(dump, Compression::None)?;
 /// # backup(&files, &repository, &BackupOptions::new().database("polls")).await?;
 /// // Every stored byte against its SHA-256: no key is needed.

@@ -719,17 +719,16 @@ impl Builder {
 
     fn push(&mut self, entry: Entry, path: Option<Bytes>, offset: u64, line: u64) -> Result<()> {
         self.text += (entry.definition.len() + entry.tag.len() + 64) as u64;
-        if self.toc.entries.len() as u64 >= self.limits.toc_entries
-            || self.text > self.limits.toc_bytes
-        {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!(
-                    "more definitions than Limits::toc_entries or Limits::toc_bytes allow, line \
-                     {line}"
-                ),
-            )
-            .at_offset(offset));
+        let (entries, bytes) = (self.limits.toc_entries(), self.limits.toc_bytes());
+        let exceeded = if self.toc.entries.len() as u64 >= entries.most() {
+            Some(entries.exceeded(format_args!("line {line}: there are more definitions")))
+        } else if self.text > bytes.most() {
+            Some(bytes.exceeded(format_args!("line {line}: the definitions have more bytes")))
+        } else {
+            None
+        };
+        if let Some(error) = exceeded {
+            return Err(error.at_offset(offset));
         }
         if !self.ids.insert(entry.id) {
             return Err(Error::new(
