@@ -135,6 +135,7 @@ Examples:
   dr backup postgres://backup@db/shop --repo /var/backups/dr --jobs 4
   dr backup 'service=shop' --repo ./backups --encrypt-to age1… --label pre-migration
   dr backup dbname=shop --repo ./backups --exclude-table-data 'audit.*' --compress zstd:9
+  dr backup dbname=shop --repo ./backups --record 'migrations=SELECT app, name FROM public.django_migrations'
 
 Stock pg_restore of the server's own major restores a backup made with gzip or none; one made with
 zstd or lz4 needs pg_restore 16 or later.")]
@@ -183,6 +184,11 @@ pub(crate) struct Backup {
     /// Act as this role after login
     #[arg(long, value_name = "ROLE")]
     pub(crate) role: Option<String>,
+
+    /// Keep the answer to a query, taken in the same snapshot, with the backup: what dr show tells
+    /// under this name; may be given several times
+    #[arg(long, value_name = "NAME=SQL")]
+    pub(crate) record: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -81,6 +81,18 @@ pub struct Evidence {
     /// Roles and tablespaces of the server, where it was asked for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub globals: Option<Globals>,
+    /// Answers to the queries of whoever made the dump, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub records: BTreeMap<String, Record>,
+}
+
+/// The answer to a query, taken in the dump's snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The columns' names.
+    pub columns: Vec<String>,
+    /// Its rows: values as PostgreSQL prints them, or null.
+    pub rows: Vec<Vec<Option<String>>>,
 }
 
 /// Where and when a dump was taken.

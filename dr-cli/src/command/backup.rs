@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use dr_core::Result;
 use dr_core::archive::directory;
 use dr_core::ops::{self, BackupOptions, Receipt};
 use dr_core::pg::{DumpOptions, Isolation, Session, SessionOptions, SnapshotOptions};
 use dr_core::pipeline::encryption::Recipients;
+use dr_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
 use super::{Context, database, selection};
@@ -35,9 +35,16 @@ pub(super) async fn run(context: &Context, options: &Backup) -> Result<Outcome> 
     if options.serializable_deferrable {
         snapshot = snapshot.isolation(Isolation::SerializableDeferrable);
     }
-    let dumping = DumpOptions::new()
+    let mut dumping = DumpOptions::new()
         .snapshot(snapshot)
         .watch(context.progress.watch());
+    for record in &options.record {
+        let (name, sql) = record
+            .split_once('=')
+            .filter(|(name, sql)| !name.trim().is_empty() && !sql.trim().is_empty())
+            .ok_or_else(|| Error::new(ErrorKind::Usage, "--record is NAME=SQL"))?;
+        dumping = dumping.record(name.trim(), sql);
+    }
     let dump = async {
         let session = Session::connect(&info, &session).await?;
         session.dump(&selection, &dumping).await

@@ -1,6 +1,7 @@
 //! `dr list`.
 
 use dr_core::Result;
+use dr_core::ops::as_json;
 use dr_core::repo::Listing;
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use super::Context;
 use crate::args::List;
 use crate::exit::Outcome;
 use crate::render::{Align, Table, bytes, time};
-use crate::signal;
+use crate::{exit, signal};
 
 pub(super) async fn run(context: &Context, options: &List) -> Result<Outcome> {
     let repository = context.repository(&options.repo.repo).await?;
@@ -63,26 +64,9 @@ fn text(listings: &[Listing]) -> String {
 }
 
 fn value(listing: &Listing) -> Value {
-    match &listing.mark {
-        Ok(mark) => json!({
-            "id": listing.place.id(),
-            "database": listing.place.database(),
-            "created": mark.created,
-            "finished": mark.finished,
-            "kind": mark.kind,
-            "label": mark.label,
-            "tool": mark.tool,
-            "encrypted": mark.is_encrypted(),
-            "stages": mark.stages,
-            "bytes_files": mark.bytes,
-            "bytes_stored": mark.stored_bytes(),
-            "objects": mark.objects.len(),
-        }),
-        Err(error) => {
-            let mut value = crate::render::error_json(error, crate::exit::code(error));
-            value["id"] = json!(listing.place.id());
-            value["database"] = json!(listing.place.database());
-            value
-        }
+    let mut value = as_json::listing(listing);
+    if let Err(error) = &listing.mark {
+        value["error"]["exit"] = exit::code(error).into();
     }
+    value
 }

@@ -1,10 +1,8 @@
 //! `dr prune --orphans`.
 
-use dr_core::ops::{PruneOptions, prune_orphans};
-use dr_core::repo::Orphan;
+use dr_core::ops::{PruneOptions, as_json, prune_orphans};
 use dr_core::{Error, ErrorKind, Result};
 use jiff::SignedDuration;
-use serde_json::{Value, json};
 
 use super::Context;
 use crate::args::Prune;
@@ -58,22 +56,7 @@ pub(super) async fn run(context: &Context, options: &Prune) -> Result<Outcome> {
             }
             table.to_string()
         },
-        || {
-            json!({
-                "dry_run": options.dry_run,
-                "swept": pruned.swept.iter().map(value).collect::<Vec<_>>(),
-                "spared": pruned.spared.iter().map(value).collect::<Vec<_>>(),
-            })
-        },
+        || as_json::pruned(&pruned, options.dry_run),
     )?;
     Ok(Outcome::Done)
-}
-
-fn value(orphan: &Orphan) -> Value {
-    json!({
-        "leftover": orphan.leftover.to_string(),
-        "objects": orphan.objects,
-        "bytes": orphan.bytes,
-        "newest": orphan.newest,
-    })
 }

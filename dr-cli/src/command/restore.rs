@@ -127,7 +127,7 @@ pub(super) fn show(
     context.output.result(
         || text(restored),
         || {
-            let mut value = serde_json::to_value(restored).unwrap_or(Value::Null);
+            let mut value = ops::as_json::restored(restored);
             if let Some(globals) = globals {
                 value["globals"] = json!(globals);
             }

@@ -1,11 +1,10 @@
 //! `dr show`: a backup by its mark and manifest, a dump by its table of contents.
 
 use dr_core::files::Evidence;
+use dr_core::ops::as_json::{self, name, shown};
 use dr_core::repo::{Backup, Manifest};
-use dr_core::text::TextForm;
 use dr_core::toc::{Kind, Toc};
 use dr_core::{Dump, Result};
-use serde_json::{Value, json};
 
 use super::Context;
 use crate::args::Show;
@@ -28,7 +27,7 @@ pub(super) async fn run(context: &Context, options: &Show) -> Result<Outcome> {
             let entries = options.entries;
             context.output.result(
                 || contents(&*dump, entries),
-                || contents_value(&*dump, entries),
+                || as_json::contents(&*dump, entries),
             )?;
             Ok(Outcome::Done)
         }
@@ -45,11 +44,7 @@ async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Re
         || secrets::passphrase(options.keys.passphrase_file.as_deref())?.is_some();
     let (manifest, dump) = if has_key {
         let files = repository.files(&backup, &keys).await?;
-        let mut manifest = files.manifest().clone();
-        // Whoever sees a verifier can try passwords against it; a listing is no place for them.
-        if let Some(globals) = &mut manifest.evidence.globals {
-            globals.forget_passwords();
-        }
+        let manifest = files.manifest().clone();
         let dump = if options.entries {
             Some(source::dump_of(files, &context.limits).await?)
         } else {
@@ -74,13 +69,8 @@ async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Re
             out
         },
         || {
-            json!({
-                "id": backup.id(),
-                "database": backup.place.database(),
-                "mark": backup.mark,
-                "manifest": manifest,
-                "entries": dump.as_ref().map(|dump| entries_value(dump.toc())),
-            })
+            let toc = dump.as_ref().map(|dump| dump.toc());
+            as_json::backup(&backup, manifest.as_ref(), toc)
         },
     )?;
     Ok(Outcome::Done)
@@ -157,6 +147,17 @@ fn evidence(evidence: &Evidence) -> String {
         count(evidence.sequences.len() as u64),
         count(evidence.large_objects.len() as u64)
     ));
+    for (name, record) in &evidence.records {
+        let heads = record
+            .columns
+            .iter()
+            .map(|column| (&column[..], Align::Left));
+        let mut table = Table::new(heads);
+        for row in &record.rows {
+            table.row(row.iter().map(|value| value.clone().unwrap_or_default()));
+        }
+        out.push_str(&format!("\n{}:\n{table}", clean(name)));
+    }
     out
 }
 
@@ -217,61 +218,4 @@ fn entries(toc: &Toc) -> String {
         ]);
     }
     table.to_string()
-}
-
-fn name(toc: &Toc, entry: &dr_core::toc::Entry) -> String {
-    let tag = shown(toc, &entry.tag);
-    match &entry.namespace {
-        Some(namespace) => format!("{}.{tag}", shown(toc, namespace)),
-        None => tag,
-    }
-}
-
-/// A name as text: exact for UTF-8, readable for other encodings.
-fn shown(toc: &Toc, name: &[u8]) -> String {
-    TextForm::of_encoding(&toc.encoding)
-        .decode(name)
-        .unwrap_or_else(|_| String::from_utf8_lossy(name).into_owned())
-}
-
-fn contents_value(dump: &dyn Dump, all: bool) -> Value {
-    let toc = dump.toc();
-    let tables: Vec<Value> = toc
-        .entries
-        .iter()
-        .filter(|entry| entry.kind == Kind::TableData)
-        .map(|entry| {
-            json!({
-                "entry": entry.id.0,
-                "table": name(toc, entry),
-                "bytes_about": dump.size_hint(entry.id),
-            })
-        })
-        .collect();
-    json!({
-        "database": shown(toc, &toc.database),
-        "server_version": toc.server_version,
-        "dump_version": toc.dump_version,
-        "created": jiff::Timestamp::from_second(toc.created).ok(),
-        "encoding": toc.encoding,
-        "tables": tables,
-        "entries": all.then(|| entries_value(toc)),
-    })
-}
-
-fn entries_value(toc: &Toc) -> Value {
-    toc.entries
-        .iter()
-        .map(|entry| {
-            json!({
-                "entry": entry.id.0,
-                "kind": entry.kind.as_str(),
-                "namespace": entry.namespace.as_ref().map(|name| shown(toc, name)),
-                "tag": shown(toc, &entry.tag),
-                "owner": shown(toc, &entry.owner),
-                "has_data": entry.has_data,
-                "depends_on": entry.dependencies.iter().map(|id| id.0).collect::<Vec<_>>(),
-            })
-        })
-        .collect()
 }

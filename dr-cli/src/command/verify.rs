@@ -4,7 +4,6 @@ mod against_live;
 
 use dr_core::Result;
 use dr_core::ops::{self, VerifyLevel, VerifyOptions};
-use serde_json::{Value, json};
 
 use super::Context;
 use crate::args::Verify;
@@ -33,14 +32,9 @@ pub(super) async fn run(context: &Context, options: &Verify) -> Result<Outcome> 
     let report = signal::droppable(&context.stop, work).await?;
     context.progress.finish();
     let outcome = report.outcome();
-    context.output.result(
-        || text(&report),
-        || {
-            let mut value = serde_json::to_value(&report).unwrap_or(Value::Null);
-            value["outcome"] = json!(outcome);
-            value
-        },
-    )?;
+    context
+        .output
+        .result(|| text(&report), || ops::as_json::report(&report))?;
     Ok(match outcome {
         // What lies beside a sound backup is told, and harms nobody.
         ops::Outcome::Sound | ops::Outcome::Unexpected => Outcome::Done,

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::args::Global;
 
-pub(crate) use error::{error_json, print_error};
+pub(crate) use error::print_error;
 pub(crate) use human::{bytes, clean, count, duration, time};
 pub(crate) use progress::Progress;
 pub(crate) use table::{Align, Table};

@@ -12,14 +12,17 @@ pub(crate) enum Align {
 /// Rows under a head, each column as wide as its widest cell.
 #[derive(Debug)]
 pub(crate) struct Table {
-    columns: Vec<(&'static str, Align)>,
+    columns: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn new(columns: impl IntoIterator<Item = (&'static str, Align)>) -> Self {
+    pub(crate) fn new<'a>(columns: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
         Self {
-            columns: columns.into_iter().collect(),
+            columns: columns
+                .into_iter()
+                .map(|(head, align)| (clean(head), align))
+                .collect(),
             rows: Vec::new(),
         }
     }
@@ -70,7 +73,7 @@ impl std::fmt::Display for Table {
         writeln!(
             f,
             "{}",
-            line(&mut self.columns.iter().map(|(head, _)| *head))
+            line(&mut self.columns.iter().map(|(head, _)| head.as_str()))
         )?;
         for row in &self.rows {
             writeln!(f, "{}", line(&mut row.iter().map(String::as_str)))?;

@@ -3,6 +3,7 @@
 //! Everything below is values and lazy views; here tasks are spawned, into sets that die with
 //! their owner, and those who watch are told. Used by the command and the bindings.
 
+pub mod as_json;
 mod backup;
 mod copy_statement;
 mod extract;

@@ -302,6 +302,7 @@ impl Repository {
                 )
             })
             .buffer_unordered(MARKS_AT_ONCE)
+            .boxed()
             .try_collect()
             .await?;
         Ok(places.into_iter().flatten().collect())
@@ -311,6 +312,7 @@ impl Repository {
         futures::stream::iter(places)
             .map(|place| async move { self.listing(place).await })
             .buffer_unordered(MARKS_AT_ONCE)
+            .boxed()
             .filter_map(|listing| async move { listing })
             .map(Ok)
             .try_collect()

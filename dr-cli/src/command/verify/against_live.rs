@@ -1,8 +1,7 @@
 //! `dr verify --against-live`: a live database beside a backup, table by table.
 
 use dr_core::Result;
-use dr_core::ops::{LiveOptions, LiveReport, Verdict, verify_against_live};
-use serde_json::{Value, json};
+use dr_core::ops::{LiveOptions, LiveReport, Verdict, as_json, verify_against_live};
 
 use crate::args::Verify;
 use crate::command::{Context, database, jobs};
@@ -28,14 +27,9 @@ pub(super) async fn run(context: &Context, options: &Verify, live: &str) -> Resu
     let report = signal::droppable(&context.stop, work).await?;
     context.progress.finish();
     let verdict = report.verdict();
-    context.output.result(
-        || text(&report),
-        || {
-            let mut value = serde_json::to_value(&report).unwrap_or(Value::Null);
-            value["verdict"] = json!(verdict);
-            value
-        },
-    )?;
+    context
+        .output
+        .result(|| text(&report), || as_json::live_report(&report))?;
     Ok(match verdict {
         Verdict::Equal => Outcome::Done,
         Verdict::NotComparable => Outcome::Unchecked,

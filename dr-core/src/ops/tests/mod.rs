@@ -6,6 +6,7 @@ mod commit;
 mod damage;
 mod faults;
 mod keys;
+mod spawned;
 mod stages;
 mod sweep;
 

@@ -174,6 +174,7 @@ pub async fn verify_against_live(
     let mut tables: Vec<LiveTable> = stream::iter(pairs)
         .map(|(table, columns)| compare(&snapshot, table, columns, &options.watch))
         .buffer_unordered(options.jobs.get())
+        .boxed()
         .try_collect()
         .await?;
     let mut only_live = Vec::new();

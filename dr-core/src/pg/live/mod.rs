@@ -6,8 +6,10 @@
 
 mod locks;
 mod preflight;
+mod records;
 mod scope;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -23,7 +25,7 @@ use super::snapshot::{Snapshot, SnapshotOptions};
 use crate::dump::{Data, Dump};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Watch;
-use crate::files::{ByteStream, Evidence};
+use crate::files::{ByteStream, Evidence, Record};
 use crate::globals::Globals;
 use crate::text::qualified;
 use crate::toc::{EntryId, Selection, Toc};
@@ -34,6 +36,7 @@ use crate::toc::{EntryId, Selection, Toc};
 pub struct DumpOptions {
     snapshot: SnapshotOptions,
     watch: Watch,
+    records: BTreeMap<String, String>,
 }
 
 impl DumpOptions {
@@ -55,6 +58,15 @@ impl DumpOptions {
         self.watch = watch;
         self
     }
+
+    /// Keeps the answer to a query, taken in the dump's own snapshot, as
+    /// [`Evidence::records`] under this name: what a restore should know of the application, such
+    /// as which migrations are applied. Names are qualified there: the search path is empty.
+    #[must_use]
+    pub fn record(mut self, name: impl Into<String>, sql: impl Into<String>) -> Self {
+        self.records.insert(name.into(), sql.into());
+        self
+    }
 }
 
 impl Session {
@@ -66,7 +78,7 @@ impl Session {
     ///
     /// `Server` with SQLSTATE 42501, naming every relation the role may not read; `Server` with
     /// 55P03 if a lock was not to be had in time; `Unsupported`, naming every object of a kind
-    /// that cannot be dumped; `Missing` if the selection names what is not there; `Usage` for a
+    /// that cannot be dumped; `Server` for a query to record that fails; `Missing` if the selection names what is not there; `Usage` for a
     /// selection of kinds, sections or dependencies, which is made from a Toc.
     pub async fn dump(self, selection: &Selection, options: &DumpOptions) -> Result<LiveDump> {
         for notice in self.notices() {
@@ -80,6 +92,10 @@ impl Session {
         preflight::check(conn, &scope, &relations).await?;
         locks::take(conn, &relations, snapshot.lock_timeout()).await?;
         let catalog = catalog::read(conn, &scope, &relations).await?;
+        let mut records = BTreeMap::new();
+        for (name, sql) in &options.records {
+            records.insert(name.clone(), records::read(conn, name, sql).await?);
+        }
         let globals = globals::read(conn).await?;
         if !globals.with_passwords {
             options.watch.notice(
@@ -90,6 +106,7 @@ impl Session {
             snapshot,
             catalog,
             globals,
+            records,
         })
     }
 }
@@ -100,6 +117,7 @@ pub struct LiveDump {
     snapshot: Snapshot,
     catalog: Catalog,
     globals: Globals,
+    records: BTreeMap<String, Record>,
 }
 
 impl LiveDump {
@@ -190,6 +208,7 @@ impl Dump for LiveDump {
                 .map(|(id, sequence)| (id.0, sequence.clone()))
                 .collect(),
             globals: Some(self.globals.clone()),
+            records: self.records.clone(),
             ..Evidence::default()
         }
     }

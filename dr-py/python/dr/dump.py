@@ -1,0 +1,210 @@
+"""A dump: a stored backup, or what pg_dump wrote."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+from ._call import Work, blocking, coroutine
+from ._words import Database, Path, Paths, Patterns, conninfo, path, paths, texts
+from .errors import UsageError
+from .events import OnEvent
+from .results import Contents, Extracted, Plan, Restored, RestoredGlobals
+from .rows import Rows
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = ["Dump"]
+
+#: What an extract can be written as, by the name of `format`.
+FORMATS = {"sql": "script", "directory": "directory", "copy": "rows"}
+SUFFIXES = {".gz": "gzip", ".zst": "zstd", ".lz4": "lz4"}
+
+
+class Dump:
+    """What a database held: in a repository, as `Repository.open` names it, or in a file or folder.
+
+    Nothing is read before a method is called, and only what it needs.
+    """
+
+    def __init__(self, what: Mapping[str, object], name: str) -> None:
+        self._what = what
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"<dr.Dump {self._name!r}>"
+
+    def _show(self, *, entries: bool = False, on_event: Optional[OnEvent] = None) -> Work[Contents]:
+        """What it contains. With `entries`, `as_dict()["entries"]` has its table of contents."""
+        return Work("show", {"what": self._what, "entries": entries}, Contents.of_json, on_event)
+
+    def _plan(
+        self,
+        *,
+        tables: Patterns = (),
+        exclude_tables: Patterns = (),
+        schemas: Patterns = (),
+        exclude_schemas: Patterns = (),
+        exclude_table_data: Patterns = (),
+        on_event: Optional[OnEvent] = None,
+    ) -> Work[Plan]:
+        """What a restore would do, step by step."""
+        parts = parts_of(tables, exclude_tables, schemas, exclude_schemas, exclude_table_data)
+        return Work("plan", {"what": self._what, "parts": parts}, Plan.of_json, on_event)
+
+    def _restore(
+        self,
+        *,
+        into: Database,
+        create: bool = False,
+        tables: Patterns = (),
+        exclude_tables: Patterns = (),
+        schemas: Patterns = (),
+        exclude_schemas: Patterns = (),
+        exclude_table_data: Patterns = (),
+        jobs: Optional[int] = None,
+        single_transaction: bool = False,
+        no_owner: bool = False,
+        no_acl: bool = False,
+        no_tablespaces: bool = False,
+        keep_failed: bool = False,
+        globals: bool = False,
+        on_event: Optional[OnEvent] = None,
+    ) -> Work[Restored]:
+        """Restores into an empty database, or with `create` into a new one, and proves every table.
+
+        The result tells the proof; nothing bears the name of `into` unless it holds what was dumped.
+
+        Raises ConflictError if the database is not empty, or with `create` exists.
+        """
+        if create and single_transaction:
+            raise UsageError("create and single_transaction exclude each other")
+        request = {
+            "what": self._what,
+            "into": conninfo(into),
+            "parts": parts_of(tables, exclude_tables, schemas, exclude_schemas, exclude_table_data),
+            "jobs": jobs,
+            "create": create,
+            "single_transaction": single_transaction,
+            "no_owner": no_owner,
+            "no_acl": no_acl,
+            "no_tablespaces": no_tablespaces,
+            "keep_failed": keep_failed,
+            "globals": globals,
+        }
+        return Work("restore", request, Restored.of_json, on_event)
+
+    def _restore_globals(
+        self, *, into: Database, no_tablespaces: bool = False, on_event: Optional[OnEvent] = None
+    ) -> Work[RestoredGlobals]:
+        """Makes the roles and tablespaces that the server of `into` does not have."""
+        request = {"what": self._what, "into": conninfo(into), "no_tablespaces": no_tablespaces}
+        return Work("restore_globals", request, RestoredGlobals.of_json, on_event)
+
+    def _extract(
+        self,
+        *,
+        tables: Patterns,
+        to: Optional[Path] = None,
+        into: Optional[Database] = None,
+        format: Optional[str] = None,
+        compression: Optional[str] = None,
+        with_dependencies: bool = False,
+        no_owner: bool = False,
+        no_acl: bool = False,
+        jobs: Optional[int] = None,
+        on_event: Optional[OnEvent] = None,
+    ) -> Work[Union[Extracted, Restored]]:
+        """Takes tables out, with their sequences, defaults, indexes and constraints: `to` a file or
+        folder, or `into` a database, beside what is there.
+
+        `format` is `sql`, `directory` or `copy` (the rows alone); without it, a path that ends in `.sql`,
+        or in that and a suffix of compression, is a script, any other a directory archive.
+        """
+        if (to is None) == (into is None):
+            raise UsageError("say either a path to extract to, or a database to extract into")
+        request: dict[str, Any] = {
+            "what": self._what,
+            "tables": texts(tables),
+            "with_dependencies": with_dependencies,
+            "no_owner": no_owner,
+            "no_acl": no_acl,
+            "jobs": jobs,
+            "compression": "none",
+        }
+        if into is not None:
+            if format is not None or compression is not None or jobs is not None:
+                raise UsageError("format, compression and jobs have no meaning for a database")
+            request["into"] = conninfo(into)
+            return Work("extract", request, Restored.of_json, on_event)
+        assert to is not None, "checked above"
+        name = path(to)
+        inside, suffix = os.path.splitext(name)
+        method = SUFFIXES.get(suffix, "none")
+        if format is None:
+            format = "sql" if (inside if suffix in SUFFIXES else name).endswith(".sql") else "directory"
+        if format not in FORMATS:
+            raise UsageError(f"format is one of {', '.join(FORMATS)}, not {format!r}")
+        if jobs is not None and format != "directory":
+            raise UsageError("jobs is for a directory archive: everything else is one stream")
+        if no_owner and format != "sql":
+            raise UsageError("no_owner is for a script: an archive keeps its owners, rows have none")
+        if format == "copy" and (no_acl or with_dependencies):
+            raise UsageError("rows alone have no privileges and no dependencies")
+        request["to"] = {FORMATS[format]: name}
+        request["compression"] = compression or ("zstd" if format == "directory" else method)
+        return Work("extract", request, Extracted.of_json, on_event)
+
+    show = blocking(_show)
+    show_async = coroutine(_show)
+    plan = blocking(_plan)
+    plan_async = coroutine(_plan)
+    restore = blocking(_restore)
+    restore_async = coroutine(_restore)
+    restore_globals = blocking(_restore_globals)
+    restore_globals_async = coroutine(_restore_globals)
+    extract = blocking(_extract)
+    extract_async = coroutine(_extract)
+
+    def rows(self, table: str, *, as_bytes: bool = False, on_event: Optional[OnEvent] = None) -> Rows:
+        """The rows of one table, without a restore: to be gone through once, by `for` or `async for`."""
+        return Rows({"what": self._what, "table": table}, as_bytes=as_bytes, on_event=on_event)
+
+    def record_batches(
+        self, table: str, *, batch_size: int = 65_536, on_event: Optional[OnEvent] = None
+    ) -> pyarrow.RecordBatchReader:
+        """The rows of one table as Arrow record batches of strings; needs pyarrow (`dr[arrow]`)."""
+        from .arrow import record_batches
+
+        return record_batches(self.rows(table, on_event=on_event), batch_size)
+
+
+def parts_of(
+    tables: Patterns,
+    exclude_tables: Patterns,
+    schemas: Patterns,
+    exclude_schemas: Patterns,
+    exclude_table_data: Patterns,
+) -> dict[str, list[str]]:
+    """Parts of a database, in pg_dump's patterns."""
+    return {
+        "tables": texts(tables),
+        "exclude_tables": texts(exclude_tables),
+        "schemas": texts(schemas),
+        "exclude_schemas": texts(exclude_schemas),
+        "exclude_table_data": texts(exclude_table_data),
+    }
+
+
+def keys_of(identity: Paths, passphrase_file: Optional[Path]) -> dict[str, Any]:
+    """Keys that open backups."""
+    file = None if passphrase_file is None else path(passphrase_file)
+    return {"identity": paths(identity), "passphrase_file": file}
+
+
+def open_dump(dump: Path) -> Dump:
+    """What pg_dump wrote: the folder of a directory archive, or a plain SQL file, compressed or not.
+    It is recognized by its content, when it is read."""
+    return Dump({"repository": None, "name": path(dump)}, path(dump))
