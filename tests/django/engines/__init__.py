@@ -1,0 +1,1 @@
+"""Database engines built on Django's, as packages bring them."""
