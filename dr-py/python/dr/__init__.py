@@ -142,5 +142,8 @@ def check_recipient(recipient: str) -> None:
 def resolve(database: Database) -> Target:
     """Completes a connection string as libpq would, from service files, variables and password files, and
     asks no server."""
-    value = _outcome(_dr.resolve(conninfo(database)))
+    ended = _dr.resolve(conninfo(database))
+    # A traceback with local variables would show a password in it.
+    del database
+    value = _outcome(ended)
     return Target(value["database"], value["user"], value["description"], tuple(value["notices"]))

@@ -11,10 +11,10 @@ import asyncio
 import functools
 import json
 from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, TypeVar, Union
 
 from . import _dr
-from .errors import of_json
+from .errors import Error, of_json
 from .events import Event, OnEvent
 
 if TYPE_CHECKING:
@@ -127,15 +127,31 @@ def outcome(ended: tuple[bool, str]) -> Any:
     return value
 
 
+def _made(
+    method: Callable[..., Work[T]], self: object, args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> Union[Work[T], Error]:
+    """The work, or why it cannot be meant. Arguments may hold a password, which a traceback with local
+    variables would show: no error leaves a frame that has them."""
+    try:
+        return method(self, *args, **kwargs)
+    except Error as error:
+        return error.with_traceback(None)
+
+
+def _or_raised(made: Union[Work[T], Error]) -> Work[T]:
+    if isinstance(made, Error):
+        raise made
+    return made
+
+
 def blocking(method: Callable[Concatenate[S, P], Work[T]]) -> Callable[Concatenate[S, P], T]:
     """The method as one that does its work."""
 
     @functools.wraps(method)
     def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        work = method(self, *args, **kwargs)
-        # They may hold a password, and a traceback with local variables would show it.
+        made = _made(method, self, args, kwargs)
         del args, kwargs
-        return work.run()
+        return _or_raised(made).run()
 
     return call
 
@@ -145,8 +161,8 @@ def coroutine(method: Callable[Concatenate[S, P], Work[T]]) -> Callable[Concaten
 
     @functools.wraps(method)
     async def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        work = method(self, *args, **kwargs)
+        made = _made(method, self, args, kwargs)
         del args, kwargs
-        return await work.run_async()
+        return await _or_raised(made).run_async()
 
     return call

@@ -1,0 +1,173 @@
+"""Every verb, as it waits and as it is awaited, against real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dr
+from conftest import Databases, sql
+from servers import SERVERS, Server
+
+
+async def _drive(repo: dr.Repository, verb: str, *args: Any, **kwargs: Any) -> Any:
+    return await getattr(repo, f"{verb}_async")(*args, **kwargs)
+
+
+@pytest.fixture(params=["waiting", "awaited"])
+def call(request: pytest.FixtureRequest) -> Any:
+    """Calls a verb by name."""
+    if request.param == "waiting":
+        return lambda repo, verb, *args, **kwargs: getattr(repo, verb)(*args, **kwargs)
+    return lambda repo, verb, *args, **kwargs: asyncio.run(_drive(repo, verb, *args, **kwargs))
+
+
+def test_the_whole_way(
+    server: Server, repo: dr.Repository, key: tuple[str, Path], tmp_path: Path, call: Any
+) -> None:
+    databases = Databases(server)
+    source = databases.filled()
+    recipient, identity = key
+    with pytest.raises(FileNotFoundError):
+        call(repo, "latest")
+
+    receipt = call(repo, "backup", source, encrypt_to=recipient, label="nightly", jobs=2, compression="gzip")
+    assert (receipt.tables, receipt.rows, receipt.large_objects) == (4, 2004, 1)
+    assert receipt.label == "nightly" and receipt.stages == ("age",)
+    (listed,) = call(repo, "list")
+    assert listed == call(repo, "latest", str(source["dbname"]))
+    assert listed.id == receipt.id and listed.is_encrypted and listed.error is None
+
+    sealed = call(repo, "show", receipt)
+    assert sealed.is_sealed and not sealed.tables
+    contents = call(repo, "show", receipt, identity=identity, entries=True)
+    votes = contents.tables["public.vote"]
+    assert votes is not None and votes.rows == 2000
+    assert contents.server_version is not None and contents.server_version.startswith(str(server.major))
+    assert any(entry["kind"] == "TABLE DATA" for entry in contents.as_dict()["entries"])
+
+    for level in ("quick", "stored"):
+        assert call(repo, "verify", receipt, level=level).is_sound
+    deep = call(repo, "verify", receipt.id, level="deep", identity=identity)
+    assert deep.is_sound and deep.rows == 2004
+    assert call(repo, "verify", receipt, level="deep").outcome == "unchecked"
+
+    plan = call(repo, "plan", receipt, identity=identity)
+    assert len(plan) == len(plan.steps) and "TABLE DATA public.vote" in str(plan)
+
+    target = databases.name()
+    restored = call(repo, "restore", receipt, into=target, create=True, identity=identity, jobs=2)
+    assert restored.verdict == "equal" and restored.is_sound and restored.is_kept
+    assert restored.rows == 2004
+    count = "SELECT count(*), sum(weight) FROM public.vote"
+    assert sql(target, count) == sql(source, count)
+
+    live = call(repo, "verify_against_live", receipt, target, identity=identity)
+    assert live.verdict == "equal"
+    sql(target, "DELETE FROM public.vote WHERE id = 5")
+    live = call(repo, "verify_against_live", receipt, target, identity=identity)
+    assert live.verdict == "differs"
+    assert {table.table for table in live.tables if table.verdict != "equal"} == {"public.vote"}
+
+    script = tmp_path / "polls.sql.gz"
+    extracted = call(repo, "extract", receipt, tables="public.poll", to=script, identity=identity)
+    assert [table.verdict for table in extracted.tables] == ["equal"]
+    assert script.read_bytes()[:2] == b"\x1f\x8b"
+    sql(target, "DROP TABLE public.vote")
+    back = call(repo, "extract", receipt, tables=["public.vote"], into=target, identity=identity)
+    assert isinstance(back, dr.Restored) and back.verdict == "equal"
+    assert sql(target, count) == sql(source, count)
+
+    pruned = call(repo, "prune_orphans", dry_run=True)
+    assert pruned.dry_run and pruned.swept == ()
+
+
+def test_results_are_what_the_command_prints(
+    databases: Databases, repo: dr.Repository, tmp_path: Path
+) -> None:
+    source = databases.filled(10)
+    repo.backup(source)
+    binary = SERVERS.parent / "debug" / "dr"
+    assert binary.exists(), f"{binary} is missing: cargo build -p dr-cli"
+
+    def printed(*words: str) -> Any:
+        done = subprocess.run(
+            [binary, *words, "--json", "--repo", tmp_path / "backups"], check=True, capture_output=True
+        )
+        return json.loads(done.stdout)
+
+    assert [backup.as_dict() for backup in repo.list()] == printed("list")["backups"]
+    assert repo.show().as_dict() == printed("show", "latest")
+    assert repo.plan().as_dict() == printed("restore", "latest", "--plan")
+
+    def without_time(value: Any) -> Any:
+        return {name: part for name, part in value.items() if name != "elapsed"}
+
+    report = repo.verify(level="deep").as_dict()
+    assert without_time(report) == without_time(printed("verify", "latest", "--deep"))
+
+
+def test_answers_to_queries_are_of_the_dumps_own_snapshot(databases: Databases, repo: dr.Repository) -> None:
+    source = databases.filled(10)
+    queries = {
+        "polls": "SELECT id, question, NULL::int AS nothing FROM public.poll ORDER BY id;",
+        "none": "SELECT 1 AS one WHERE false",
+        "snapshot": "SELECT pg_catalog.count(*) FROM public.vote",
+    }
+    contents = repo.show(repo.backup(source, record=queries))
+    polls = contents.records["polls"]
+    assert polls.columns == ("id", "question", "nothing")
+    assert polls.rows[1] == ("2", "tab\t, line\n and \\N", None)
+    assert contents.records["none"] == dr.Record(("one",), ())
+    assert contents.records["snapshot"].rows == (("10",),)
+    for query, error in [
+        ("SELECT * FROM public.missing", dr.ServerError),
+        ("DELETE FROM public.vote", dr.UsageError),
+        ("SELECT 1; DROP TABLE public.vote", dr.ServerError),
+    ]:
+        with pytest.raises(error, match='record as "bad"'):
+            repo.backup(source, record={"bad": query})
+    assert len(repo.list()) == 1
+    assert sql(source, "SELECT count(*) FROM public.vote") == [(10,)]
+
+
+def test_what_pg_dump_wrote_is_a_dump_too(databases: Databases, tmp_path: Path) -> None:
+    source = databases.filled(50)
+    pg_dump = SERVERS / "clients" / "18" / "bin" / "pg_dump"
+    for kind in ("plain", "directory"):
+        path = tmp_path / kind
+        conninfo = " ".join(f"{key}={value}" for key, value in source.items())
+        subprocess.run([pg_dump, "--format", kind, "--file", path, conninfo], check=True)
+        dump = dr.open_dump(path)
+        assert "public.vote" in dump.show().tables
+        assert len(list(dump.rows("public.vote"))) == 50
+        target = databases.name()
+        assert dump.restore(into=target, create=True).is_sound
+        with pytest.raises(dr.ConflictError):
+            dump.restore(into=target, create=True)
+
+
+def test_parts_are_chosen_by_pattern(databases: Databases, repo: dr.Repository) -> None:
+    source = databases.filled(20)
+    receipt = repo.backup(source, exclude_table_data="*.vote", exclude_tables=["public.nothing"])
+    tables = repo.show(receipt).tables
+    assert "public.poll" in tables and "public.vote" not in tables and "public.nothing" not in tables
+    target = databases.name()
+    repo.restore(receipt, into=target, create=True)
+    assert sql(target, "SELECT count(*) FROM public.vote") == [(0,)]
+
+
+def test_a_connection_string_and_keywords_are_the_same(databases: Databases, repo: dr.Repository) -> None:
+    source = databases.filled(5)
+    uri = f"postgresql://postgres@127.0.0.1:{source['port']}/{source['dbname']}"
+    assert repo.backup(uri).rows == repo.backup(source).rows
+    odd = {**source, "application_name": "it's \\ odd", "connect_timeout": 5, "service": None}
+    assert repo.backup(odd).rows == 9
+    target = dr.resolve(odd)
+    assert (target.dbname, target.user) == (source["dbname"], "postgres")
+    assert str(source["port"]) in str(target)
