@@ -18,7 +18,7 @@ demo: ## Build dr, then back up, lose, restore and prove a database with 200 000
 install: ## Install the command `dr` with cargo
 	cargo install --locked --path dr-cli
 
-bench: servers ## Measure dr beside the stock tools; results in target/bench
+bench: ## Measure dr beside the stock tools, whatever of them must be fetched; results in target/bench
 	@cargo run --release --quiet -p dr-benches -- $(BENCH)
 
 deny: ## Check licenses and sources of all dependencies

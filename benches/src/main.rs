@@ -1,78 +1,27 @@
 //! dr beside the stock tools, on the same server, in the same run.
 //!
-//! ```text
-//! cargo run --release -p dr-benches -- [CASE ...] [--runs N] [--scale F] [--major 17]
-//! ```
-//!
-//! Cases: `stages`, `dump`, `restore`, `catalog`, `memory`; all of them when none is named. Results go
-//! to `target/bench/results.md` and `results.json`. Contestants alternate, so that a machine that slows
-//! down slows both; what is told is the median. A ratio is a result, a lone time is not.
+//! `make bench` runs it; `--help` says what it can. Contestants take turns, so that a machine that
+//! slows down slows all; what is told is the median. A ratio is a result, a lone time is not.
 
 mod cases;
+mod contest;
 mod data;
+mod entrants;
 mod measure;
+mod options;
+mod plot;
 mod report;
 mod stages;
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
-use report::Report;
+use options::{Asked, Options};
+use report::{Report, Section};
 
-/// What the command line asked for.
-#[derive(Debug)]
-pub(crate) struct Options {
-    cases: Vec<String>,
-    runs: usize,
-    scale: f64,
-    major: u32,
-    dr: PathBuf,
-}
-
-const CASES: [&str; 5] = ["stages", "dump", "restore", "catalog", "memory"];
-const USAGE: &str = "dr-benches [CASE ...] [--runs N] [--scale F] [--major N]\n\
-    cases: stages dump restore catalog memory";
-
-fn options(arguments: &[String]) -> Result<Options, String> {
-    let mut options = Options {
-        cases: Vec::new(),
-        runs: 3,
-        scale: 1.0,
-        major: 17,
-        dr: release_binary()?,
-    };
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
-        let number = |text: &str| format!("{argument}: {text} is not a number");
-        match argument.as_str() {
-            "--runs" => {
-                let text = value()?;
-                options.runs = text.parse().map_err(|_| number(text))?;
-            }
-            "--scale" => {
-                let text = value()?;
-                options.scale = text.parse().map_err(|_| number(text))?;
-            }
-            "--major" => {
-                let text = value()?;
-                options.major = text.parse().map_err(|_| number(text))?;
-            }
-            case if CASES.contains(&case) => options.cases.push(case.to_owned()),
-            other => return Err(format!("{other} is not understood\n{USAGE}")),
-        }
-    }
-    if options.cases.is_empty() {
-        options.cases = CASES.map(str::to_owned).to_vec();
-    }
-    if options.runs == 0 || options.scale <= 0.0 {
-        return Err("--runs and --scale must be above zero".to_owned());
-    }
-    Ok(options)
-}
-
-/// The `dr` beside this program: built by the same profile, brought up to date first.
-fn release_binary() -> Result<PathBuf, String> {
+/// The `dr` to measure: `DR_BINARY`, or the one beside this program, built by the same profile and
+/// brought up to date first.
+fn dr_binary() -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("DR_BINARY") {
         return Ok(PathBuf::from(path));
     }
@@ -82,7 +31,7 @@ fn release_binary() -> Result<PathBuf, String> {
         return Err("numbers of a debug build mean nothing: use cargo run --release".to_owned());
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = std::process::Command::new(cargo)
+    let status = Command::new(cargo)
         .current_dir(dr_tests::workspace())
         .args(["build", "--release", "--quiet", "--package", "dr-cli"])
         .status()
@@ -93,39 +42,74 @@ fn release_binary() -> Result<PathBuf, String> {
     Ok(folder.join("dr"))
 }
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments
-        .first()
-        .is_some_and(|first| first == measure::WORD)
-    {
-        return measure::run_and_tell(&arguments[1..]);
+/// Every peer must take part: what is missing is fetched, or the run ends here.
+fn install_peers(options: &Options) -> Result<(), String> {
+    let status = Command::new(dr_tests::workspace().join("scripts/servers"))
+        .arg(options.major.to_string())
+        .args(entrants::SERVER_PARTS)
+        .status()
+        .map_err(|error| format!("scripts/servers does not run: {error}"))?;
+    if !status.success() {
+        return Err("a peer is missing and could not be installed".to_owned());
     }
-    let options = match options(&arguments) {
-        Ok(options) => options,
-        Err(message) => {
-            eprintln!("dr-benches: {message}");
-            return ExitCode::from(2);
+    for tool in ["bash", "gzip", "gunzip", "awk"] {
+        let found = Command::new("sh")
+            .args(["-c", "command -v \"$0\" > /dev/null", tool])
+            .status()
+            .map_err(|error| format!("sh does not run: {error}"))?;
+        if !found.success() {
+            return Err(format!("{tool} is missing: install it"));
         }
-    };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
-    let mut report = Report::new(&options);
+    }
+    Ok(())
+}
+
+async fn run(case: &str, dr: &Path, options: &Options) -> Result<Vec<Section>, String> {
+    Ok(match case {
+        "stages" => vec![stages::run(&options.out)?],
+        "dump" => cases::dump(dr, options).await,
+        "restore" => cases::restore(dr, options).await,
+        "extract" => cases::extract(dr, options).await,
+        "shapes" => cases::shape_by_shape(dr, options).await,
+        "catalog" => cases::catalog(dr, options).await,
+        "memory" => cases::memory(dr, options).await,
+        other => return Err(format!("there is no case {other}")),
+    })
+}
+
+fn bench(options: &Options) -> Result<(), String> {
+    install_peers(options)?;
+    let dr = dr_binary()?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let mut report = Report::new(options);
     for case in &options.cases {
         eprintln!("dr-benches: {case}");
-        let section = runtime.block_on(async {
-            match case.as_str() {
-                "stages" => stages::run(&options).await,
-                "dump" => cases::dump(&options).await,
-                "restore" => cases::restore(&options).await,
-                "catalog" => cases::catalog(&options).await,
-                "memory" => cases::memory(&options).await,
-                _ => unreachable!("options() knows the cases"),
-            }
-        });
-        print!("{}", section.markdown());
-        report.add(section);
-        // Written after every case: a long run that is stopped keeps what it has.
-        report.write();
+        for section in runtime.block_on(run(case, &dr, options))? {
+            print!("{}", section.markdown());
+            report.add(section);
+        }
+        // After every case: a long run that is stopped keeps what it has.
+        report.write(&options.out);
     }
-    ExitCode::SUCCESS
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|first| first == measure::WORD) {
+        return measure::run_and_tell(&words[1..]);
+    }
+    let (message, code) = match options::parse(&words) {
+        Ok(Asked::Help) => {
+            print!("{}", options::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Asked::Run(options)) => match bench(&options) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(message) => (message, 1),
+        },
+        Err(message) => (message, 2),
+    };
+    eprintln!("dr-benches: {message}");
+    ExitCode::from(code)
 }

@@ -1,81 +1,125 @@
-//! Tables for people and JSON for machines.
+//! Tables for people, JSON for machines, plots for both. Used by main.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::Options;
 use crate::measure::Run;
+use crate::options::Options;
+use crate::plot;
 
 /// One contestant's runs.
 #[derive(Debug)]
 pub(crate) struct Contestant {
     /// What it is, as a person would say it.
     pub(crate) name: String,
-    /// Its runs.
+    /// Whether it is dr.
+    pub(crate) ours: bool,
     pub(crate) runs: Vec<Run>,
 }
 
 impl Contestant {
     /// One that has not run yet.
-    pub(crate) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str, ours: bool) -> Self {
         Self {
             name: name.to_owned(),
+            ours,
             runs: Vec::new(),
         }
     }
 
-    /// The median of one number over the runs.
-    pub(crate) fn median(&self, number: impl Fn(&Run) -> f64) -> f64 {
-        let mut values: Vec<f64> = self.runs.iter().map(number).collect();
-        values.sort_by(f64::total_cmp);
-        match values.len() {
-            0 => f64::NAN,
-            odd if odd % 2 == 1 => values[odd / 2],
-            even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
-        }
+    /// One number over the runs.
+    pub(crate) fn spread(&self, number: impl Fn(&Run) -> f64) -> Spread {
+        Spread::of(self.runs.iter().map(number).collect())
     }
 
-    fn worst_memory(&self) -> f64 {
-        self.runs.iter().map(|run| run.memory).fold(0.0, f64::max)
+    pub(crate) fn wall(&self) -> Spread {
+        self.spread(|run| run.wall)
     }
 }
 
-/// A number that was promised, and what it came to.
+/// The middle and the ends of some numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl Spread {
+    /// # Panics
+    ///
+    /// Without any number: who never ran has no median.
+    pub(crate) fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let [least, .., most] = values[..] else {
+            let only = values[0];
+            return Self {
+                median: only,
+                least: only,
+                most: only,
+            };
+        };
+        Self {
+            median: if values.len() % 2 == 1 {
+                values[middle]
+            } else {
+                f64::midpoint(values[middle - 1], values[middle])
+            },
+            least,
+            most,
+        }
+    }
+}
+
+/// A ratio, and what was promised of it where something was.
 #[derive(Debug)]
 pub(crate) struct Claim {
     what: String,
     found: f64,
-    at_most: f64,
+    at_most: Option<f64>,
+}
+
+/// How fast bytes went through something.
+#[derive(Debug)]
+pub(crate) struct Speed {
+    /// What it is told together with.
+    pub(crate) group: String,
+    pub(crate) name: String,
+    /// Whether it is dr.
+    pub(crate) ours: bool,
+    pub(crate) megabytes_per_second: Spread,
+    /// dr's time beside that of this peer.
+    pub(crate) ratio: Option<f64>,
 }
 
 /// What one case found.
 #[derive(Debug)]
 pub(crate) struct Section {
-    title: String,
-    note: String,
-    contestants: Vec<Contestant>,
+    /// The name of its plot.
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) note: String,
+    pub(crate) contestants: Vec<Contestant>,
+    pub(crate) speeds: Vec<Speed>,
     claims: Vec<Claim>,
-    /// A table of another shape, for stages.
-    lines: Vec<(String, f64)>,
 }
 
 impl Section {
-    pub(crate) fn new(title: &str, note: &str) -> Self {
+    pub(crate) fn new(id: &str, title: &str, note: &str) -> Self {
         Self {
+            id: id.to_owned(),
             title: title.to_owned(),
             note: note.to_owned(),
             contestants: Vec::new(),
+            speeds: Vec::new(),
             claims: Vec::new(),
-            lines: Vec::new(),
         }
     }
 
-    pub(crate) fn contestant(&mut self, contestant: Contestant) {
-        self.contestants.push(contestant);
-    }
-
-    pub(crate) fn claim(&mut self, what: &str, found: f64, at_most: f64) {
+    pub(crate) fn claim(&mut self, what: &str, found: f64, at_most: Option<f64>) {
         self.claims.push(Claim {
             what: what.to_owned(),
             found,
@@ -83,82 +127,147 @@ impl Section {
         });
     }
 
-    pub(crate) fn throughput(&mut self, what: &str, megabytes_per_second: f64) {
-        self.lines.push((what.to_owned(), megabytes_per_second));
+    /// The first contestant that is dr, whose time the others' is compared with.
+    pub(crate) fn ours(&self) -> Option<&Contestant> {
+        self.contestants.iter().find(|one| one.ours)
     }
 
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!("\n## {}\n\n{}\n", self.title, self.note);
-        if !self.lines.is_empty() {
-            text.push_str("\n| stage | MB/s |\n|---|---:|\n");
-            for (what, speed) in &self.lines {
-                let _ = writeln!(text, "| {what} | {speed:.0} |");
-            }
-        }
-        if !self.contestants.is_empty() {
-            text.push_str(
-                "\n| | wall s (median) | of | client CPU s | server CPU s | peak MiB | stored MB |\n\
-                 |---|---:|---|---:|---:|---:|---:|\n",
-            );
-            for one in &self.contestants {
-                let walls: Vec<String> = one
-                    .runs
-                    .iter()
-                    .map(|run| format!("{:.1}", run.wall))
-                    .collect();
-                let stored = one.median(|run| run.bytes as f64) / 1e6;
-                let _ = writeln!(
-                    text,
-                    "| {} | {:.1} | {} | {:.1} | {:.1} | {:.0} | {} |",
-                    one.name,
-                    one.median(|run| run.wall),
-                    walls.join(", "),
-                    one.median(|run| run.cpu),
-                    one.median(|run| run.server_cpu),
-                    one.worst_memory(),
-                    if stored > 0.0 {
-                        format!("{stored:.0}")
-                    } else {
-                        "–".to_owned()
-                    },
-                );
-            }
-        }
-        if !self.claims.is_empty() {
-            text.push_str("\n| promise | found | at most | |\n|---|---:|---:|---|\n");
-            for claim in &self.claims {
-                let verdict = if claim.found <= claim.at_most {
-                    "met"
-                } else {
-                    "**missed**"
-                };
-                let _ = writeln!(
-                    text,
-                    "| {} | {:.2} | {} | {verdict} |",
-                    claim.what, claim.found, claim.at_most
-                );
-            }
-        }
+        self.speed_table(&mut text);
+        self.contestant_table(&mut text);
+        self.claim_table(&mut text);
+        let _ = writeln!(text, "\n![{}]({}.svg)", self.title, self.id);
         text
+    }
+
+    fn speed_table(&self, text: &mut String) {
+        if self.speeds.is_empty() {
+            return;
+        }
+        text.push_str(
+            "\n| | | MB/s (median) | min–max | dr's time / its |\n|---|---|---:|---:|---:|\n",
+        );
+        for speed in &self.speeds {
+            let Spread {
+                median,
+                least,
+                most,
+            } = speed.megabytes_per_second;
+            let digits = usize::from(median < 10.0);
+            let _ = writeln!(
+                text,
+                "| {} | {} | {median:.digits$} | {least:.digits$}–{most:.digits$} | {} |",
+                in_table(&speed.group),
+                in_table(&speed.name),
+                or_dash(speed.ratio, 2),
+            );
+        }
+    }
+
+    fn contestant_table(&self, text: &mut String) {
+        if self.contestants.is_empty() {
+            return;
+        }
+        let ours = self.ours().map(|one| one.wall().median);
+        text.push_str(
+            "\n| | wall s (median) | min–max | dr's time / its | client CPU s | server CPU s \
+             | peak MiB, largest process | all processes | stored MB |\n\
+             |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+        );
+        for one in &self.contestants {
+            let wall = one.wall();
+            let ratio = ours.filter(|_| !one.ours).map(|ours| ours / wall.median);
+            let stored = one.spread(|run| run.bytes as f64).median / 1e6;
+            let _ = writeln!(
+                text,
+                "| {} | {:.2} | {:.2}–{:.2} | {} | {:.2} | {:.2} | {:.0} | {:.0} | {} |",
+                in_table(&one.name),
+                wall.median,
+                wall.least,
+                wall.most,
+                or_dash(ratio, 2),
+                one.spread(|run| run.cpu).median,
+                one.spread(|run| run.server_cpu).median,
+                one.spread(|run| run.memory).most,
+                one.spread(|run| run.memory_of_all).most,
+                or_dash((stored > 0.0).then_some(stored), 1),
+            );
+        }
+    }
+
+    fn claim_table(&self, text: &mut String) {
+        if self.claims.is_empty() {
+            return;
+        }
+        text.push_str("\n| ratio | found | at most | |\n|---|---:|---:|---|\n");
+        for claim in &self.claims {
+            let verdict = match claim.met() {
+                Some(true) => "met",
+                Some(false) => "**missed**",
+                None => "",
+            };
+            let _ = writeln!(
+                text,
+                "| {} | {:.2} | {} | {verdict} |",
+                in_table(&claim.what),
+                claim.found,
+                or_dash(claim.at_most, 2),
+            );
+        }
     }
 
     fn json(&self) -> Value {
         json!({
+            "id": self.id,
             "title": self.title,
-            "stages": self.lines.iter().map(|(what, speed)| json!({"stage": what, "mb_per_s": speed})).collect::<Vec<_>>(),
+            "note": self.note,
+            "speeds": self.speeds.iter().map(|speed| json!({
+                "group": speed.group, "name": speed.name, "dr": speed.ours,
+                "mb_per_s": speed.megabytes_per_second.json(), "ratio": speed.ratio,
+            })).collect::<Vec<_>>(),
             "contestants": self.contestants.iter().map(|one| json!({
                 "name": one.name,
+                "dr": one.ours,
+                "wall_s": one.wall().json(),
+                "client_cpu_s": one.spread(|run| run.cpu).json(),
+                "server_cpu_s": one.spread(|run| run.server_cpu).json(),
+                "peak_mib": one.spread(|run| run.memory).json(),
+                "peak_mib_of_all": one.spread(|run| run.memory_of_all).json(),
+                "ratio": self.ours().map(|ours| ours.wall().median / one.wall().median),
                 "runs": one.runs.iter().map(|run| json!({
                     "wall_s": run.wall, "client_cpu_s": run.cpu, "server_cpu_s": run.server_cpu,
-                    "peak_mib": run.memory, "stored_bytes": run.bytes,
+                    "peak_mib": run.memory, "peak_mib_of_all": run.memory_of_all,
+                    "stored_bytes": run.bytes,
                 })).collect::<Vec<_>>(),
             })).collect::<Vec<_>>(),
             "claims": self.claims.iter().map(|claim| json!({
                 "what": claim.what, "found": claim.found, "at_most": claim.at_most,
-                "met": claim.found <= claim.at_most,
+                "met": claim.met(),
             })).collect::<Vec<_>>(),
         })
     }
+}
+
+impl Claim {
+    fn met(&self) -> Option<bool> {
+        self.at_most.map(|at_most| self.found <= at_most)
+    }
+}
+
+impl Spread {
+    fn json(self) -> Value {
+        json!({"median": self.median, "min": self.least, "max": self.most})
+    }
+}
+
+/// A cell's text: a bar would end the cell.
+fn in_table(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn or_dash(number: Option<f64>, digits: usize) -> String {
+    number.map_or_else(|| "–".to_owned(), |number| format!("{number:.digits$}"))
 }
 
 /// All sections of a run.
@@ -181,7 +290,8 @@ impl Report {
             .unwrap_or_else(|| "unknown processor".to_owned());
         Self {
             head: format!(
-                "# Benches\n\n{cores} cores of {processor}; PostgreSQL {}, fsync off; scale {}, {} runs each, contestants alternating.\n",
+                "# Benches\n\n{cores} cores of {processor}; PostgreSQL {}, fsync and autovacuum off; scale {}, {} runs each, \
+                 contestants taking turns.\n",
                 options.major, options.scale, options.runs
             ),
             facts: json!({
@@ -196,9 +306,10 @@ impl Report {
         self.sections.push(section);
     }
 
-    pub(crate) fn write(&self) {
-        let folder = dr_tests::workspace().join("target/bench");
-        std::fs::create_dir_all(&folder).expect("target is writable");
+    /// Everything so far, into this folder.
+    pub(crate) fn write(&self, folder: &Path) {
+        std::fs::create_dir_all(folder)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let mut text = self.head.clone();
         for section in &self.sections {
             text.push_str(&section.markdown());
@@ -208,10 +319,49 @@ impl Report {
             "sections": self.sections.iter().map(Section::json).collect::<Vec<_>>(),
         });
         let pretty = serde_json::to_string_pretty(&value).expect("numbers and text are JSON");
-        for (name, content) in [("results.md", text), ("results.json", pretty)] {
-            let path = folder.join(name);
-            std::fs::write(&path, content).expect("target is writable");
-            eprintln!("dr-benches: wrote {}", path.display());
+        write(&folder.join("results.md"), text.as_bytes());
+        write(&folder.join("results.json"), pretty.as_bytes());
+        for section in &self.sections {
+            let svg = plot::svg(section);
+            let png = plot::png(&svg);
+            write(&folder.join(format!("{}.svg", section.id)), svg.as_bytes());
+            write(&folder.join(format!("{}.png", section.id)), &png);
         }
+        eprintln!("dr-benches: results in {}", folder.display());
+    }
+}
+
+fn write(path: &Path, content: &[u8]) {
+    std::fs::write(path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_of_runs_lies_between_the_middle_ones() {
+        for (values, median) in [
+            (vec![3.0], 3.0),
+            (vec![4.0, 1.0], 2.5),
+            (vec![9.0, 1.0, 2.0], 2.0),
+            (vec![9.0, 1.0, 2.0, 4.0], 3.0),
+        ] {
+            let spread = Spread::of(values.clone());
+            assert_eq!(spread.median, median, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_promise_that_was_missed_says_so() {
+        let mut section = Section::new("x", "X", "");
+        section.claim("a | b", 0.26, Some(0.2));
+        section.claim("c", 0.1, Some(0.2));
+        let text = section.markdown();
+        assert!(
+            text.contains("| a \\| b | 0.26 | 0.20 | **missed** |"),
+            "{text}"
+        );
+        assert!(text.contains("| c | 0.10 | 0.20 | met |"), "{text}");
     }
 }

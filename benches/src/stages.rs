@@ -1,155 +1,103 @@
-//! Bytes per second of each stage alone, on COPY text in memory, one thread.
+//! The stages of the pipeline alone: runs the criterion benches and reads what they found.
+//!
+//! What is measured stands in `benches/stages.rs`; criterion says how often, and where the median
+//! lies. Without a peer to take turns with, they are no part of a contest.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use bytes::Bytes;
-use dr_core::digest::{RowsHasher, Sha256};
-use dr_core::files::ByteStream;
-use dr_core::pipeline::compression::{Compression, compress, decompress};
-use dr_core::pipeline::encryption::{Age, Identities, Recipients, generate_key};
-use dr_core::pipeline::streams::{reader_of, stream_of};
-use dr_core::pipeline::{Stage, wrap_reader, wrap_writer};
-use futures::{StreamExt, TryStreamExt, stream};
-use tokio::io::AsyncWriteExt;
+use serde_json::Value;
 
-use crate::Options;
-use crate::report::Section;
+use crate::report::{Section, Speed, Spread};
 
-const PIECE: usize = 64 * 1024;
-
-/// COPY text of a table of events, made without a server.
-fn rows(bytes: usize) -> Bytes {
-    let mut text = Vec::with_capacity(bytes + 256);
-    let mut n: u64 = 0;
-    while text.len() < bytes {
-        n += 1;
-        let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let line = format!(
-            "{n}\t2025-01-{:02} {:02}:{:02}:{:02}+00\t{}\tvote\t{mixed:016x}{:016x}\t/polls/{}/options/{}\t\\N\n",
-            1 + n / 86_400 % 28,
-            n / 3600 % 24,
-            n / 60 % 60,
-            n % 60,
-            n % 5000,
-            mixed.rotate_left(17),
-            n % 9973,
-            n % 7,
-        );
-        text.extend_from_slice(line.as_bytes());
-    }
-    Bytes::from(text)
-}
-
-fn pieces(whole: &Bytes) -> ByteStream {
-    let whole = whole.clone();
-    let starts = (0..whole.len()).step_by(PIECE);
-    stream::iter(starts.map(move |start| Ok(whole.slice(start..(start + PIECE).min(whole.len())))))
-        .boxed()
-}
-
-async fn drain(stream: ByteStream) -> Bytes {
-    let pieces: Vec<Bytes> = stream
-        .try_collect()
-        .await
-        .expect("sound input comes out whole");
-    pieces.concat().into()
-}
-
-/// Times `work` and adds it as MB/s of plain text, the best of three: a stage alone has no peer to
-/// alternate with, and what disturbs it only ever slows it down.
-async fn time<F: Future<Output = R>, R>(
-    section: &mut Section,
-    what: &str,
-    bytes: usize,
-    work: impl Fn() -> F,
-) -> R {
-    let mut best = f64::INFINITY;
-    let mut result = None;
-    for _ in 0..3 {
-        let began = Instant::now();
-        result = Some(work().await);
-        best = best.min(began.elapsed().as_secs_f64());
-    }
-    section.throughput(what, bytes as f64 / 1e6 / best);
-    result.expect("it ran three times")
-}
-
-pub(crate) async fn run(options: &Options) -> Section {
-    let text = rows((256e6 * options.scale.min(1.0)) as usize);
-    let size = text.len();
-    let mut section = Section::new(
-        "Stages",
-        &format!(
-            "{:.0} MB of COPY text in memory, one stage at a time.",
-            size as f64 / 1e6
-        ),
-    );
-    time(
-        &mut section,
-        "rows digest (XXH3-128 per row)",
-        size,
-        async || {
-            let mut hasher = RowsHasher::new();
-            text.chunks(PIECE).for_each(|piece| hasher.update(piece));
-            hasher.finish().expect("complete rows")
-        },
-    )
-    .await;
-    time(&mut section, "SHA-256", size, async || Sha256::of(&text)).await;
-
-    for compression in ["gzip:6", "lz4", "zstd:1", "zstd:3"] {
-        let compression: Compression = compression.parse().expect("a compression");
-        let packed = time(
-            &mut section,
-            &format!("compress {compression}"),
-            size,
-            async || drain(compress(pieces(&text), compression)).await,
-        )
-        .await;
-        let back = time(
-            &mut section,
-            &format!("decompress {compression}"),
-            size,
-            async || drain(decompress(pieces(&packed), compression.method())).await,
-        )
-        .await;
-        assert!(back == text, "{compression} came back different");
-    }
-
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let key = folder.path().join("key");
-    let recipient = generate_key(&key).expect("a key can be made");
-    let recipients = Recipients::new().add(&recipient).expect("it was just made");
-    let seal: Arc<dyn Stage> = Arc::new(recipients.seal().expect("there is a recipient").stage);
-    let identities = Identities::new()
-        .add_file(&key, None)
-        .expect("it was just written");
-    let open: Arc<dyn Stage> = Arc::new(Age::opening(identities));
-    let sealed_path = folder.path().join("sealed");
-    time(&mut section, "age encrypt, to a file", size, async || {
-        let file = tokio::fs::File::create(&sealed_path)
-            .await
-            .expect("the folder is writable");
-        let stages = [Arc::clone(&seal)];
-        let mut writer = wrap_writer(&stages, Box::pin(file))
-            .await
-            .expect("age starts");
-        for piece in text.chunks(PIECE) {
-            writer.write_all(piece).await.expect("age takes bytes");
+/// Runs the benches; their numbers and criterion's own go to `folder`.
+///
+/// # Errors
+///
+/// When they do not build, fail, or left nothing that can be read.
+pub(crate) fn run(folder: &Path) -> Result<Section, String> {
+    let home = folder.join("criterion");
+    // What an earlier run left is not this run's.
+    match std::fs::remove_dir_all(&home) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(format!("{}: {error}", home.display()));
         }
-        writer.shutdown().await.expect("age ends");
-    })
-    .await;
-    let sealed = Bytes::from(std::fs::read(&sealed_path).expect("it was just written"));
-    let back = time(&mut section, "age decrypt", size, async || {
-        let stages = [Arc::clone(&open)];
-        let reader = wrap_reader(&stages, reader_of(pieces(&sealed)))
-            .await
-            .expect("the key fits");
-        drain(stream_of(reader)).await
-    })
-    .await;
-    assert!(back == text, "age came back different");
+        _ => {}
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .current_dir(dr_tests::workspace())
+        .args(["bench", "--quiet", "--package", "dr-benches"])
+        .args(["--bench", "stages", "--", "--noplot"])
+        .env("CRITERION_HOME", &home)
+        .status()
+        .map_err(|error| format!("cargo does not run: {error}"))?;
+    if !status.success() {
+        return Err("the benches of the stages failed".to_owned());
+    }
+    let mut section = Section::new(
+        "stages",
+        "Stages",
+        "Each on data in memory, one thread; bytes are those of plain data, and of toc.dat for tables of contents of 5 000 tables.",
+    );
+    let mut found = Vec::new();
+    collect(&home, &mut found)?;
+    if found.is_empty() {
+        return Err(format!("criterion left nothing in {}", home.display()));
+    }
+    for path in found {
+        section.speeds.push(speed(&path)?);
+    }
     section
+        .speeds
+        .sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
+    Ok(section)
+}
+
+/// The folders named `new`, where criterion keeps the last run of each bench.
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
+    let told = |error: std::io::Error| format!("{}: {error}", folder.display());
+    for entry in std::fs::read_dir(folder).map_err(told)? {
+        let path = entry.map_err(told)?.path();
+        if path.is_dir() {
+            if path.ends_with("new") {
+                found.push(path);
+            } else {
+                collect(&path, found)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One bench: bytes of each iteration, and nanoseconds.
+fn speed(folder: &Path) -> Result<Speed, String> {
+    let read = |name: &str| -> Result<Value, String> {
+        let path = folder.join(name);
+        let text = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let (bench, estimates) = (read("benchmark.json")?, read("estimates.json")?);
+    let lacks = |what: &str| format!("{} tells no {what}", folder.display());
+    let bytes = bench["throughput"]["Bytes"]
+        .as_f64()
+        .ok_or_else(|| lacks("bytes"))?;
+    let megabytes_per_second = |nanoseconds: &Value| {
+        let nanoseconds = nanoseconds.as_f64().ok_or_else(|| lacks("median"))?;
+        Ok::<f64, String>(bytes * 1e3 / nanoseconds)
+    };
+    let median = &estimates["median"];
+    let interval = &median["confidence_interval"];
+    let word = |name: &str| bench[name].as_str().map(str::to_owned);
+    Ok(Speed {
+        group: word("group_id").ok_or_else(|| lacks("group"))?,
+        name: word("function_id").ok_or_else(|| lacks("name"))?,
+        ours: true,
+        megabytes_per_second: Spread {
+            median: megabytes_per_second(&median["point_estimate"])?,
+            least: megabytes_per_second(&interval["upper_bound"])?,
+            most: megabytes_per_second(&interval["lower_bound"])?,
+        },
+        ratio: None,
+    })
 }
