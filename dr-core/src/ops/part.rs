@@ -14,7 +14,7 @@ use crate::dump::{Data, Dump, LargeObjectPiece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Watch;
 use crate::files::{ByteStream, Evidence};
-use crate::toc::{EntryId, Toc};
+use crate::toc::{EntryId, Index, Toc};
 
 /// Rows and digest of each entry that was read to its end.
 type Read = Arc<Mutex<BTreeMap<u32, RowsDigest>>>;
@@ -23,6 +23,7 @@ type Read = Arc<Mutex<BTreeMap<u32, RowsDigest>>>;
 pub(super) struct Part {
     dump: Arc<dyn Dump>,
     toc: Arc<Toc>,
+    index: Index,
     evidence: Evidence,
     watch: Watch,
     read: Read,
@@ -33,12 +34,14 @@ impl Part {
         let mut evidence = dump.evidence();
         // They are the server's, not the tables'.
         evidence.globals = None;
-        let has = |id: &u32| toc.get(EntryId(*id)).is_some();
+        let index = Index::of(&toc);
+        let has = |id: &u32| index.position(EntryId(*id)).is_some();
         evidence.tables.retain(|id, _| has(id));
         evidence.sequences.retain(|id, _| has(id));
         Self {
             dump,
             toc,
+            index,
             evidence,
             watch,
             read: Read::default(),
@@ -128,7 +131,7 @@ impl Dump for Part {
 
     fn data(&self, id: EntryId) -> BoxFuture<'_, Result<Data>> {
         async move {
-            let entry = self.toc.get(id).ok_or_else(|| {
+            let entry = self.index.get(&self.toc, id).ok_or_else(|| {
                 Error::new(ErrorKind::Missing, format!("entry {id} was not selected"))
             })?;
             let name = entry.to_string();

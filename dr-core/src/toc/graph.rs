@@ -4,25 +4,19 @@
 //! the Toc (section boundaries, entries left out by a selective dump), the same id several times,
 //! an entry that names itself, and cycles all occur.
 
-use std::collections::HashMap;
-
-use super::{EntryId, Toc};
+use super::{EntryId, Index, Toc};
 
 /// Positions of entries in [`Toc::entries`], and their dependencies as positions.
 #[derive(Debug, Clone)]
 pub struct Graph {
-    positions: HashMap<EntryId, usize>,
+    index: Index,
     dependencies: Vec<Vec<usize>>,
 }
 
 impl Graph {
     /// The dependencies of `toc`: only those that exist, each once, in the order of the Toc.
     pub fn of(toc: &Toc) -> Self {
-        let mut positions = HashMap::with_capacity(toc.entries.len());
-        for (at, entry) in toc.entries.iter().enumerate() {
-            // Ids are unique; if a damaged Toc repeats one, the first is meant, as in `Toc::get`.
-            positions.entry(entry.id).or_insert(at);
-        }
+        let index = Index::of(toc);
         let dependencies = toc
             .entries
             .iter()
@@ -31,7 +25,7 @@ impl Graph {
                 let mut found: Vec<usize> = entry
                     .dependencies
                     .iter()
-                    .filter_map(|id| positions.get(id).copied())
+                    .filter_map(|id| index.position(*id))
                     .filter(|dependency| *dependency != at)
                     .collect();
                 found.sort_unstable();
@@ -40,14 +34,14 @@ impl Graph {
             })
             .collect();
         Self {
-            positions,
+            index,
             dependencies,
         }
     }
 
     /// Where the entry with this id stands.
     pub fn position(&self, id: EntryId) -> Option<usize> {
-        self.positions.get(&id).copied()
+        self.index.position(id)
     }
 
     /// What the entry at `position` depends on.

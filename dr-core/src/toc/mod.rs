@@ -6,6 +6,7 @@ mod database;
 mod entry;
 mod graph;
 pub mod ident;
+mod index;
 mod kind;
 mod large_objects;
 mod outward;
@@ -20,6 +21,7 @@ mod select;
 pub use database::DatabaseOptions;
 pub use entry::{CatalogId, Entry, EntryId};
 pub use graph::Graph;
+pub use index::Index;
 pub use kind::{Kind, Section};
 pub(crate) use outward::outward_keys;
 pub use pass::Pass;
@@ -54,7 +56,7 @@ pub struct Toc {
 }
 
 impl Toc {
-    /// The entry with this id.
+    /// The entry with this id; for many, see [`Index`].
     pub fn get(&self, id: EntryId) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.id == id)
     }

@@ -22,7 +22,7 @@ use crate::files::{
 };
 use crate::pipeline::compression::{Compression, compress};
 use crate::text::TextForm;
-use crate::toc::{Entry, EntryId, Kind, Toc};
+use crate::toc::{Entry, EntryId, Index, Kind, Toc};
 
 /// The files of a directory archive of `dump`, in the version that the server's own pg_restore
 /// reads, or the lowest that can hold the compression: zstd and lz4 need a pg_restore of 16 or
@@ -59,6 +59,8 @@ pub fn files_of_version(
 /// A dump as the files of a directory archive; made by [`files`].
 pub struct DirectoryFiles {
     dump: Arc<dyn Dump>,
+    /// Of the dump's own Toc.
+    index: Index,
     compression: Compression,
     version: Version,
     toc: Bytes,
@@ -155,6 +157,7 @@ impl DirectoryFiles {
             )?;
         }
         Ok(Self {
+            index: Index::of(dump.toc()),
             dump,
             compression,
             version,
@@ -176,7 +179,7 @@ impl DirectoryFiles {
     }
 
     async fn rows(&self, id: EntryId, passed: Arc<Passed>) -> Result<ByteStream> {
-        let entry = self.dump.toc().get(id).ok_or_else(|| {
+        let entry = self.index.get(self.dump.toc(), id).ok_or_else(|| {
             Error::new(
                 ErrorKind::Bug,
                 format!("entry {id} has left the dump's Toc"),

@@ -28,7 +28,9 @@ use crate::event::Event;
 use crate::files::Evidence;
 use crate::text::TextForm;
 use crate::toc::render::{self, RenderOptions};
-use crate::toc::{Entry, EntryId, Kind, Lock, LockMode, Pass, Plan, RelationName, Stage, Step};
+use crate::toc::{
+    Entry, EntryId, Index, Kind, Lock, LockMode, Pass, Plan, RelationName, Stage, Step,
+};
 
 /// A table smaller than this is not emptied before it is loaded: a new file costs more than frozen
 /// rows gain.
@@ -37,7 +39,7 @@ const TRUNCATE_FROM: u64 = 1 << 20;
 /// What all pieces of work need to know.
 struct Shared {
     toc: crate::toc::Toc,
-    positions: HashMap<EntryId, usize>,
+    index: Index,
     evidence: Evidence,
     render: RenderOptions,
     options: RestoreOptions,
@@ -49,15 +51,12 @@ struct Shared {
 
 impl Shared {
     fn entry(&self, id: EntryId) -> Result<&Entry> {
-        self.positions
-            .get(&id)
-            .map(|at| &self.toc.entries[*at])
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Usage,
-                    format!("the plan is not one of this dump: it has no entry {id}"),
-                )
-            })
+        self.index.get(&self.toc, id).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Usage,
+                format!("the plan is not one of this dump: it has no entry {id}"),
+            )
+        })
     }
 }
 
@@ -142,13 +141,7 @@ impl<'a> Executor<'a> {
             render = render.no_tablespaces();
         }
         let shared = Shared {
-            positions: toc
-                .entries
-                .iter()
-                .enumerate()
-                .rev()
-                .map(|(at, entry)| (entry.id, at))
-                .collect(),
+            index: Index::of(&toc),
             evidence: dump.evidence(),
             render,
             options: options.clone(),
@@ -726,7 +719,7 @@ impl<'a> Executor<'a> {
         .await?;
         let large_objects = prove::large_objects(session, &self.large_objects).await?;
         self.tables
-            .sort_by_key(|table| self.shared.positions.get(&EntryId(table.entry)));
+            .sort_by_key(|table| self.shared.index.position(EntryId(table.entry)));
         let session = self.idle.pop().ok_or_else(no_session)?;
         let proof = Proof {
             tables: self.tables,

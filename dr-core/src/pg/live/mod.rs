@@ -28,7 +28,7 @@ use crate::event::Watch;
 use crate::files::{ByteStream, Evidence, Record};
 use crate::globals::Globals;
 use crate::text::qualified;
-use crate::toc::{EntryId, Selection, Toc};
+use crate::toc::{EntryId, Index, Selection, Toc};
 
 /// How a [`LiveDump`] is taken.
 #[derive(Debug, Clone, Default)]
@@ -104,6 +104,7 @@ impl Session {
         }
         Ok(LiveDump {
             snapshot,
+            index: Index::of(&catalog.toc),
             catalog,
             globals,
             records,
@@ -116,6 +117,7 @@ impl Session {
 pub struct LiveDump {
     snapshot: Snapshot,
     catalog: Catalog,
+    index: Index,
     globals: Globals,
     records: BTreeMap<String, Record>,
 }
@@ -127,7 +129,7 @@ impl LiveDump {
     }
 
     fn name(&self, entry: EntryId) -> String {
-        match self.catalog.toc.get(entry) {
+        match self.index.get(&self.catalog.toc, entry) {
             Some(entry) => entry.to_string(),
             None => format!("entry {entry}"),
         }
