@@ -43,6 +43,7 @@
 //! |---|---|---|
 //! | `tls` | yes | `sslmode` beyond `disable`, on rustls with ring |
 //! | `ssh` | no | `ssh-ed25519` and `ssh-rsa` recipients and identities for age |
+//! | `conformance` | no | checks that stages, [`Files`] and [`Dump`]s of your own keep the laws of this crate's |
 //!
 //! Without features there is no TLS in the tree, and no HTTP client at any time; a test holds that.
 //!
@@ -91,6 +92,8 @@
 //! ```
 
 pub mod archive;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod digest;
 pub mod dump;
 pub mod error;

@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("repo", 4),
     ("wal", 4),
     ("dump", 4),
+    ("conformance", 5),
     ("pg", 5),
     ("archive", 5),
     ("sql", 5),
