@@ -45,21 +45,22 @@ fn path_of(program: &str) -> String {
 
 // Backups.
 
+/// With the compression that is used when none is named.
 pub(crate) fn dr_backup(arena: &Arena) -> Entrant {
+    dr_backup_with(arena, "zstd:3")
+}
+
+pub(crate) fn dr_backup_with(arena: &Arena, compression: &str) -> Entrant {
     let command = Stock::new(&arena.dr)
-        .args([
-            "backup",
-            arena.source.conninfo(),
-            "--repo",
-            &arena.path(OURS),
-        ])
-        .args(["--jobs", "2", "--compress", "zstd:3"])
+        .args(["backup", arena.source.conninfo()])
+        .args(["--repo", &arena.path(OURS), "--jobs", "2"])
+        .args(["--compress", compression])
         .args(["--encrypt-to", &arena.recipient])
         .into_command();
     Entrant {
         ours: true,
         ..entrant(
-            "dr backup --jobs 2 --compress zstd:3 --encrypt-to …",
+            &format!("dr backup --jobs 2 --compress {compression} --encrypt-to …"),
             command,
             Needs::Room(OURS),
         )
