@@ -253,15 +253,28 @@ pub(crate) async fn memory(dr: &Path, options: &Options) -> Vec<Section> {
     let [(backup, restore), (backup10, restore10)] = peaks[..] else {
         unreachable!("two sizes were measured");
     };
+    let promised = |at_most| (options.scale >= 1.0).then_some(at_most);
     // The largest row here has four kilobytes, so it does not matter beside 128 MiB.
-    section.claim("peak MiB of a backup", backup.max(backup10), Some(128.0));
-    section.claim("peak MiB of a restore", restore.max(restore10), Some(128.0));
-    section.claim("backup: 10× rows / 1× rows", backup10 / backup, Some(1.25));
+    section.claim(
+        "peak MiB of a backup",
+        backup.max(backup10),
+        promised(128.0),
+    );
+    section.claim(
+        "peak MiB of a restore",
+        restore.max(restore10),
+        promised(128.0),
+    );
+    section.claim(
+        "backup: 10× rows / 1× rows",
+        backup10 / backup,
+        promised(1.25),
+    );
     // From 64 MB of one table on, it is loaded over several connections.
     section.claim(
         "restore: 10× rows / 1× rows",
         restore10 / restore,
-        Some(1.5),
+        promised(1.5),
     );
     vec![section]
 }

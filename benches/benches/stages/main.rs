@@ -10,6 +10,7 @@ mod toc;
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::measurement::WallTime;
@@ -74,6 +75,8 @@ fn group<'a>(
     group
         .throughput(Throughput::Bytes(bytes as u64))
         .sampling_mode(SamplingMode::Flat)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3))
         .sample_size(10);
     group
 }
