@@ -51,7 +51,7 @@ class Cluster:
         """Stops the server and deletes its folder."""
         assert self.keeper.stdin is not None
         self.keeper.stdin.close()
-        self.keeper.wait(timeout=60)
+        self.keeper.wait()
 
     def log(self) -> str:
         """What the server has logged."""

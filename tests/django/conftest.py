@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -24,6 +25,8 @@ import cluster as clusters
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE / "project"
 MAJOR = int(os.environ.get("DR_TEST_POSTGRES", "18"))
+#: What this environment has installed that others do without.
+EXTRAS = os.environ.get("DR_TEST_EXTRAS", "").split()
 TEMPLATES = {"default": "template_polls", "analytics": "template_analytics"}
 
 _numbers = itertools.count(1)
@@ -78,8 +81,9 @@ class Server:
     def sql(self, text: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Runs one statement outside of any transaction; its rows."""
         from django.db import connections
+        from django.db.backends.base.base import NO_DB_ALIAS
 
-        connection = connections["default"].copy("sql")
+        connection = connections["default"].copy(NO_DB_ALIAS)
         connection.settings_dict["NAME"] = database
         try:
             with connection.cursor() as cursor:
@@ -159,6 +163,25 @@ class Polling:
             timeout=120,
         )
 
+    def run(self, code: str, **changes: Any) -> str:
+        """Python in a process of its own, in the project; what it printed. `changes` are to `DATABASES`."""
+        databases = self.databases()
+        databases["default"].update(changes)
+        environment = {
+            "POLLING_DATABASES": json.dumps(databases),
+            "POLLING_DR": json.dumps(self.dr),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", f"import django\ndjango.setup()\n{code}"],
+            cwd=PROJECT,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def databases(self) -> dict[str, Any]:
         """`DATABASES` as this test has it."""
         return databases(self.server.cluster, self.names)
@@ -173,20 +196,35 @@ class Polling:
 
 @pytest.fixture
 def polling(postgres: Server, tmp_path: Path) -> Iterator[Polling]:
-    """The project on copies of the templates, with `DR` that names a repository."""
-    from django.db import connections
+    """The project on a copy of the template, with `DR` that names a repository. The other alias is on the
+    template itself: see `both`."""
     from django.test.utils import override_settings
 
-    number = next(_numbers)
-    names = {"default": f"polls_{number}", "analytics": f"analytics_{number}"}
-    for alias, name in names.items():
-        connections[alias].close()
-        postgres.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATES[alias]}")
+    names = dict(TEMPLATES)
     project = Polling(postgres, names, tmp_path, {"REPOSITORY": str(tmp_path / "backups")})
-    for alias, name in names.items():
-        connections[alias].settings_dict["NAME"] = name
-    with override_settings(DR=project.dr):
+    with override_settings(DR=project.dr), _copied(project, "default"):
         yield project
-    for alias, name in TEMPLATES.items():
-        connections[alias].close()
-        connections[alias].settings_dict["NAME"] = name
+
+
+@pytest.fixture
+def both(polling: Polling) -> Iterator[Polling]:
+    """The same, with a copy for the other alias, too."""
+    with _copied(polling, "analytics"):
+        yield polling
+
+
+@contextmanager
+def _copied(project: Polling, alias: str) -> Iterator[None]:
+    """A database of the test's own in the alias's place; it goes with all that were named after it."""
+    from django.db import connections
+
+    name = f"{alias}_{next(_numbers)}"
+    connections[alias].close()
+    project.server.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATES[alias]}")
+    project.names[alias] = connections[alias].settings_dict["NAME"] = name
+    yield
+    connections[alias].close()
+    connections[alias].settings_dict["NAME"] = project.names[alias] = TEMPLATES[alias]
+    for made in project.server.names():
+        if made == name or made.startswith(f"{name}_"):
+            project.server.sql(f'DROP DATABASE "{made}" WITH (FORCE)')

@@ -45,17 +45,17 @@ def test_verbosity_0_says_nothing(polling: Polling) -> None:
     assert polling.call("dr_verify", verbosity=0) == ""
 
 
-def test_every_alias_has_backups_of_its_own(polling: Polling) -> None:
-    polling.dr["DATABASES"] = {"analytics": {"ENCRYPT_TO": [], "EXCLUDE_TABLE_DATA": ["analytics_*"]}}
-    first = polling.json("dr_backup")
-    second = polling.json("dr_backup", database="analytics")
-    assert second["id"] not in polling.call("dr_list")
-    assert second["id"] in polling.call("dr_list", database="analytics")
-    both = polling.json("dr_list", "--all")["backups"]
-    assert {one["database"] for one in both} == set(polling.names.values())
+def test_every_alias_has_backups_of_its_own(both: Polling) -> None:
+    both.dr["DATABASES"] = {"analytics": {"ENCRYPT_TO": [], "EXCLUDE_TABLE_DATA": ["analytics_*"]}}
+    first = both.json("dr_backup")
+    second = both.json("dr_backup", database="analytics")
+    assert second["id"] not in both.call("dr_list")
+    assert second["id"] in both.call("dr_list", database="analytics")
+    every = both.json("dr_list", "--all")["backups"]
+    assert {one["database"] for one in every} == set(both.names.values())
     # `latest` is the alias's own, whichever was taken last.
-    assert polling.json("dr_verify")["id"] == first["id"]
-    tables = polling.json("dr_show", database="analytics")["manifest"]["evidence"]["tables"]
+    assert both.json("dr_verify")["id"] == first["id"]
+    tables = both.json("dr_show", database="analytics")["manifest"]["evidence"]["tables"]
     assert "analytics_daily" not in {table["name"] for table in tables.values()}
 
 

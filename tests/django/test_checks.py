@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.test.utils import override_settings
+from dr.django import checks
 
 from conftest import Polling
-from dr.django import checks
 
 RECIPIENT = "age1zjftsvgrtp42dwpm67jy3c7azyy3eulpz0wvhtcptku0aftezfhqg2yyjl"
 GOOD = {"REPOSITORY": "/srv/backups", "ENCRYPT_TO": [RECIPIENT]}

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
+from dr.django import hook
 
 from conftest import Polling
-from dr.django import hook
 
 HERE = ("polls", "0003_default_categories")
 
@@ -78,7 +78,7 @@ def test_it_is_off_unless_asked_for(polling: Polling) -> None:
     assert labels(polling) == []
 
 
-def test_each_database_for_itself(due: Polling) -> None:
+def test_each_database_for_itself(due: Polling, both: Polling) -> None:
     due.dr["DATABASES"] = {"analytics": {"BACKUP_BEFORE_MIGRATE": False}}
     call_command("migrate", "analytics", "zero", database="analytics", verbosity=0)
     assert labels(due) == []

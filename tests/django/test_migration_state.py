@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from dr.django.applied import Code, compare
 
 A, B, C = ("polls", "0001"), ("polls", "0002"), ("polls", "0003")

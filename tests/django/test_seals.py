@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import dr
 import pytest
 from django.core.management import CommandError
 
-import dr
 from conftest import Polling
 
 
@@ -78,7 +78,6 @@ def test_an_exception_with_its_local_variables_shows_no_password(polling: Pollin
     import traceback
 
     from django.db import connections
-
     from dr.django import verbs
 
     connections["default"].settings_dict.update(PASSWORD=SECRET, USER="nobody_of_this_name")

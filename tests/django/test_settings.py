@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.test.utils import override_settings
-
 from dr.django import conf, connection, revision
 
 

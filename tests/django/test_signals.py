@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
+import dr
 import pytest
 from django.core.management import CommandError
+from dr.django import signals, tasks
 
-from conftest import PROJECT, Polling
-from dr.django import signals, tasks, verbs
+from conftest import EXTRAS, Polling
 
 Heard = list[tuple[str, dict[str, Any]]]
 
@@ -82,66 +80,51 @@ def test_a_receiver_that_raises_is_logged_and_undoes_nothing(
 
 def test_a_task_is_a_function_without_celery(polling: Polling) -> None:
     code = """
-import sys
+import json, sys
 class NoCelery:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] == "celery":
             raise ImportError(name)
 sys.meta_path.insert(0, NoCelery())
-import django
-django.setup()
 from dr.django import tasks
-import json
 print(json.dumps([tasks.backup(label="nightly"), tasks.verify()]))
 """
-    receipt, report = json.loads(run(polling, code))
+    receipt, report = json.loads(polling.run(code))
     assert (receipt["label"], report["outcome"]) == ("nightly", "sound")
 
 
-def run(polling: Polling, code: str) -> str:
-    environment = {
-        "POLLING_DATABASES": json.dumps(polling.databases()),
-        "POLLING_DR": json.dumps(polling.dr),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=PROJECT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.mark.skipif("DR_TEST_CELERY" not in os.environ, reason="an environment without Celery")
-def test_celery_runs_it_eagerly(polling: Polling) -> None:
+@pytest.mark.skipif("celery" not in EXTRAS, reason="an environment without Celery")
+def test_celery_runs_it(polling: Polling) -> None:
     import celery
+    from celery.contrib.testing.worker import start_worker
 
-    app = celery.Celery("polling", set_as_current=True)
+    app = celery.Celery("polling", broker="memory://", backend="cache+memory://", set_as_current=True)
     app.conf.task_always_eager = True
     app.autodiscover_tasks(["dr.django"], force=True)
     assert {"dr.django.backup", "dr.django.verify"} <= set(app.tasks)
     receipt = tasks.backup.delay(label="nightly").get()
     assert json.loads(json.dumps(receipt))["label"] == "nightly"
     assert tasks.verify.delay(receipt["id"]).get()["outcome"] == "sound"
-    polling.dr["REPOSITORY"] = ""
-    with pytest.raises(verbs.ConfigurationError):
-        tasks.backup.delay().get()
+    (mark,) = polling.repository.glob("*/*/toc.dat*")
+    mark.unlink()
+    with pytest.raises(dr.NotFound, match="is missing"):
+        tasks.verify.delay().get()
+    # And through a broker, in a worker.
+    app.conf.task_always_eager = False
+    with start_worker(app, perform_ping_check=False, pool="solo"):
+        assert tasks.backup.delay(label="queued").get(timeout=60)["label"] == "queued"
 
 
 def test_a_forked_worker_backs_up(polling: Polling) -> None:
     # As a prefork worker does it: the parent has used dr, and its children use it again.
     code = """
-import django, json, multiprocessing, os
-django.setup()
+import json, multiprocessing, os
 from django.db import connections
 from dr.django import tasks
 first = tasks.backup(label="parent")
 connections.close_all()
 def work(queue):
-    queue.put((tasks.backup(label=f"child"), os.getpid()))
+    queue.put((tasks.backup(label="child"), os.getpid()))
 fork = multiprocessing.get_context("fork")
 queue = fork.Queue()
 children = [fork.Process(target=work, args=(queue,)) for _ in range(2)]
@@ -155,6 +138,26 @@ again = tasks.backup(label="parent")
 assert len({pid for _, pid in found}) == 2
 print(json.dumps([first["id"], again["id"], *(receipt["id"] for receipt, _ in found)]))
 """
-    ids = json.loads(run(polling, code))
+    ids = json.loads(polling.run(code))
     assert len(set(ids)) == 4
     assert len(polling.json("dr_list")["backups"]) == 4
+
+
+@pytest.mark.skipif("pool" not in EXTRAS, reason="an environment without psycopg_pool")
+def test_a_pool_lets_go_of_a_lost_database(polling: Polling) -> None:
+    code = """
+from django.core.management import call_command
+from django.db import connections
+from dr.django import server
+from votes.models import Vote
+before = Vote.objects.count()
+call_command("dr_backup", verbosity=0)
+connections["default"].close()
+name = connections["default"].settings_dict["NAME"]
+with server._cursor("default", "postgres") as cursor:
+    cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+call_command("dr_restore", create=True, interactive=False, verbosity=0)
+assert Vote.objects.count() == before
+print("back")
+"""
+    assert polling.run(code, OPTIONS={"pool": True}) == "back\n"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError
+from django.db.backends.base.base import NO_DB_ALIAS
 
 from .connection import connection_of
 
@@ -66,8 +67,12 @@ def look_at(alias: str, name: str) -> Database:
 
 @contextmanager
 def _cursor(alias: str, database: str) -> Iterator[Any]:
-    """A cursor on another database of the alias's server; none of Django's pools is used for it."""
-    connection = connection_of(alias).copy()
+    """A cursor on another database of the alias's server.
+
+    Under Django's name for a connection that belongs to no alias: apps that prepare a new connection
+    (django.contrib.postgres) would ask the alias's own database, which may be lost, and a pool would hold it.
+    """
+    connection = connection_of(alias).copy(NO_DB_ALIAS)
     connection.settings_dict["NAME"] = database
     connection.settings_dict.get("OPTIONS", {}).pop("pool", None)
     try:

@@ -8,6 +8,7 @@ the command `dr` (1 failed, 2 cannot be meant, 3 damaged, 4 missing, 5 unchecked
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -163,9 +164,13 @@ class DrCommand(BaseCommand):
         try:
             answer = input()
         except EOFError:
+            stream.write("", plain)
             raise CommandError(
                 "nothing was done: there was nobody to say yes; --no-input does without"
             ) from None
+        if not sys.stdin.isatty():
+            # Nobody pressed Enter where it would be seen.
+            stream.write("", plain)
         if answer.strip().lower() not in {"y", "yes"}:
             raise CommandError("nothing was done: the answer was not yes")
 
