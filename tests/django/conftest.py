@@ -84,7 +84,7 @@ class Server:
         from django.db.backends.base.base import NO_DB_ALIAS
 
         connection = connections["default"].copy(NO_DB_ALIAS)
-        connection.settings_dict["NAME"] = database
+        connection.settings_dict.update(NAME=database, OPTIONS={})
         try:
             with connection.cursor() as cursor:
                 cursor.execute(text)

@@ -151,7 +151,7 @@ def test_an_error_is_a_document_too(polling: Polling) -> None:
     with pytest.raises(CommandError) as error:
         call_command("dr_verify", "latest", json=True, stdout=out)
     document = json.loads(out.getvalue())
-    assert document["error"]["exit_code"] == error.value.returncode == 4
+    assert document["error"]["exit"] == error.value.returncode == 4
     assert document["error"]["message"] == str(error.value)
 
 

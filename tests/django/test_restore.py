@@ -103,7 +103,7 @@ def test_beside_a_document_it_asks_on_standard_error(polling: Polling) -> None:
     assert json.loads(done.stdout)["database"] == copy
     assert "[yes/no]" in done.stderr
     done = polling.manage("dr_restore", "--create", "--into", copy + "2", "--json", answer="no")
-    assert json.loads(done.stdout)["error"]["exit_code"] == done.returncode == 1
+    assert json.loads(done.stdout)["error"]["exit"] == done.returncode == 1
 
 
 def test_who_is_connected_is_told(polling: Polling) -> None:

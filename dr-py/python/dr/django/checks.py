@@ -25,6 +25,7 @@ from . import conf
 from .connection import NotPostgreSQLError, connection_of, parameters_of
 from .verbs import line
 
+
 def check_settings(**_kwargs: Any) -> list[checks.CheckMessage]:
     """What would stop a backup."""
     wrong = conf.problems()

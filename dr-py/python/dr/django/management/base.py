@@ -18,7 +18,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 from django.db import Error as DatabaseError
-from django.db.transaction import TransactionManagementError
 
 from dr.errors import Error
 
@@ -33,9 +32,7 @@ FAILURES = (
     RefusedError,
     ImproperlyConfigured,
     DatabaseError,
-    TransactionManagementError,
     OSError,
-    ValueError,
 )
 
 
@@ -104,12 +101,26 @@ class DrCommand(BaseCommand):
         except KeyboardInterrupt as error:
             raise self.failed(words, "stopped", STOPPED) from error
         except FAILURES as error:
-            raise self.failed(words, verbs.line(error), verbs.exit_code(error)) from error
+            raise self.failed(words, verbs.line(error), verbs.exit_code(error), error) from error
 
-    def failed(self, words: dict[str, Any], line: str, code: int) -> CommandError:
-        """The error for Django; with `--json` it is the document, too."""
+    def failed(
+        self, words: dict[str, Any], line: str, code: int, error: BaseException | None = None
+    ) -> CommandError:
+        """The error for Django; with `--json` it is the document, too, in the form of `dr --json`."""
         if words["json"]:
-            self.document({"error": {"message": line, "exit_code": code}})
+            facts: dict[str, Any] = {"message": line}
+            if isinstance(error, Error):
+                facts = {
+                    "kind": error.kind,
+                    "message": error.message,
+                    "entry": error.entry,
+                    "key": error.key,
+                    "offset": error.offset,
+                    "sqlstate": error.sqlstate,
+                    "retryable": error.is_retryable,
+                    "causes": list(error.causes),
+                }
+            self.document({"error": {**facts, "exit": code}})
         return CommandError(line, returncode=code)
 
     def options(self, words: dict[str, Any]) -> Options:
