@@ -101,3 +101,37 @@ fn speed(folder: &Path) -> Result<Speed, String> {
         ratio: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_criterion_leaves_is_read_as_megabytes_a_second() {
+        let home = tempfile::tempdir().expect("a temporary folder can be made");
+        let folder = home.path().join("digest/SHA-256/new");
+        std::fs::create_dir_all(&folder).expect("the folder is new");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.join(name), text).expect("the folder is writable");
+        };
+        write(
+            "benchmark.json",
+            r#"{"group_id": "digest", "function_id": "SHA-256", "throughput": {"Bytes": 32000000}}"#,
+        );
+        write(
+            "estimates.json",
+            r#"{"median": {"point_estimate": 2e7, "confidence_interval": {"lower_bound": 1e7, "upper_bound": 4e7}}}"#,
+        );
+        let mut found = Vec::new();
+        collect(home.path(), &mut found).expect("it is there");
+        assert_eq!(found, [folder]);
+        let speed = speed(&found[0]).expect("it is whole");
+        assert_eq!((&speed.group[..], &speed.name[..]), ("digest", "SHA-256"));
+        let Spread {
+            median,
+            least,
+            most,
+        } = speed.megabytes_per_second;
+        assert_eq!((least, median, most), (800.0, 1600.0, 3200.0));
+    }
+}
