@@ -18,6 +18,9 @@ from dr.django import checks, conf
 
 from conftest import HERE, Polling
 
+pytestmark = pytest.mark.once
+
+
 ROOT = HERE.parents[1]
 GUIDE = (ROOT / "docs" / "django.md").read_text()
 

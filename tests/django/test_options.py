@@ -18,6 +18,8 @@ from django.db import connections
 
 from conftest import PROJECT, Polling
 
+pytestmark = pytest.mark.once
+
 
 def tables(polling: Polling) -> dict[str, int]:
     """Rows by table, as the last backup has them."""

@@ -9,11 +9,14 @@ import pty
 import subprocess
 import sys
 
+import pytest
 from django.core.management.base import OutputWrapper
 from dr.django.management.progress import Progress
 from dr.events import Event
 
 from conftest import PROJECT, Polling
+
+pytestmark = pytest.mark.once
 
 
 def test_a_line_tells_items_bytes_and_rows() -> None:

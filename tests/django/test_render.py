@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+import pytest
 from dr.django import render
+
+pytestmark = pytest.mark.once
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
