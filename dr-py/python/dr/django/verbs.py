@@ -45,7 +45,7 @@ def backup(
 ) -> dr.Receipt:
     """Backs the alias's database up as `DR` says, or as `options` say.
 
-    Sends `backup_finished` or `backup_failed`. RefusedError inside `transaction.atomic()` on the alias: what
+    Sends `backup_finished` or `backup_failed`. Refused inside `transaction.atomic()` on the alias: what
     the block has changed would not be in the backup.
     """
     try:
