@@ -173,6 +173,12 @@ impl FromStr for Limits {
     }
 }
 
+/// The sum of sizes that untrusted input claims: numbers of its own making, which may come to more
+/// than a number can hold.
+pub(crate) fn claimed(sizes: impl IntoIterator<Item = u64>) -> u64 {
+    sizes.into_iter().fold(0, u64::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -193,6 +199,12 @@ mod tests {
         for name in Limits::NAMES {
             limits.set(name, 1).unwrap();
         }
+    }
+
+    #[test]
+    fn claims_of_more_than_there_can_be_do_not_wrap() {
+        assert_eq!(claimed([1, 2]), 3);
+        assert_eq!(claimed([u64::MAX, 2]), u64::MAX);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::digest::Sha256;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Phase, Watch};
 use crate::files::{Evidence, FileInfo, Files};
+use crate::limits::claimed;
 use crate::pipeline::Stage;
 use crate::pipeline::encryption::{self, Recipients};
 use crate::repo::{About, FileRecord, Kind, Place, Repository, Unfinished, names};
@@ -368,7 +369,7 @@ impl Work {
         watch.tell(Event::Phase {
             phase: Phase::Store,
             items: list.len() as u64,
-            bytes: list.iter().filter_map(|file| file.size_hint).sum(),
+            bytes: claimed(list.iter().filter_map(|file| file.size_hint)),
         });
         let unfinished = &self.unfinished;
         let mut objects = Vec::with_capacity(list.len() + 3);

@@ -20,6 +20,7 @@ use crate::dump::Dump;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Phase, Watch};
 use crate::files::ByteStream;
+use crate::limits::claimed;
 use crate::pipeline::Writer;
 use crate::pipeline::compression::{Compression, compress};
 use crate::sql::writer::{self, WriteOptions};
@@ -192,7 +193,7 @@ pub async fn extract(
     options.watch.tell(Event::Phase {
         phase: Phase::Store,
         items: with_data.clone().count() as u64,
-        bytes: with_data.filter_map(|entry| part.size_hint(entry.id)).sum(),
+        bytes: claimed(with_data.filter_map(|entry| part.size_hint(entry.id))),
     });
     tokio::select! {
         biased;

@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 use super::graph::{Graph, break_cycles};
 use super::relation::{RelationName, Subject};
 use super::{Entry, EntryId, Kind, Pass, Section, Toc};
+use crate::limits::claimed;
 
 /// The steps of a restore.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -132,7 +133,8 @@ impl Plan {
             if step.kind == Kind::TableData || step.kind == Kind::Blobs {
                 step.bytes = size(step.entry).unwrap_or(0);
                 if let Some(table) = data.get(&step.entry) {
-                    *by_table.entry(table.to_string()).or_default() += step.bytes;
+                    let sum = by_table.entry(table.to_string()).or_default();
+                    *sum = sum.saturating_add(step.bytes);
                 }
             }
         }
@@ -175,11 +177,8 @@ impl Plan {
 
     /// Bytes of data all steps move, as far as known.
     pub fn data_bytes(&self) -> u64 {
-        self.steps
-            .iter()
-            .filter(|step| matches!(step.kind, Kind::TableData | Kind::Blobs))
-            .map(|step| step.bytes)
-            .sum()
+        let data = |step: &&Step| matches!(step.kind, Kind::TableData | Kind::Blobs);
+        claimed(self.steps.iter().filter(data).map(|step| step.bytes))
     }
 }
 
@@ -809,6 +808,8 @@ mod tests {
         assert_eq!(order[2..4], [5, 4]);
         assert_eq!(step(&plan, 7).bytes, 500);
         assert_eq!(plan.data_bytes(), 900);
+        // A manifest may claim any size.
+        assert_eq!(plan.sized(&toc, |_| Some(u64::MAX)).data_bytes(), u64::MAX);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::dump::{Data, Dump, LargeObjectPiece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Phase, Watch};
 use crate::files::{ByteStream, Evidence, Files, LargeObjectEvidence};
+use crate::limits::claimed;
 use crate::pipeline::tap::Meter;
 use crate::repo::{Backup, Kind, Repository, StoredFiles};
 use crate::toc::{self, Entry, EntryId};
@@ -59,7 +60,7 @@ async fn plain_files(
     phase(
         &options.watch,
         list.len(),
-        list.iter().filter_map(|file| file.size_hint).sum(),
+        claimed(list.iter().filter_map(|file| file.size_hint)),
     );
     for file in list {
         let item = Item::begin(&options.watch, file.name.clone());
@@ -97,7 +98,7 @@ async fn archive(
     waiting.sort_by_key(|id| dump.size_hint(*id));
     let bytes = evidence.tables.values().map(|table| table.digest.bytes);
     let objects = evidence.large_objects.values().map(|object| object.bytes);
-    phase(&options.watch, waiting.len(), bytes.chain(objects).sum());
+    phase(&options.watch, waiting.len(), claimed(bytes.chain(objects)));
     let mut seen_objects = BTreeMap::new();
     let mut tasks = JoinSet::new();
     loop {

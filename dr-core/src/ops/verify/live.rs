@@ -16,6 +16,7 @@ use crate::dump::Dump;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Phase, Watch};
 use crate::files::TableEvidence;
+use crate::limits::claimed;
 use crate::pg::{Conn, ConnInfo, Session, SessionOptions, Snapshot, SnapshotOptions};
 use crate::text::{TextForm, qualified};
 use crate::toc::{Kind, Toc};
@@ -156,7 +157,7 @@ pub async fn verify_against_live(
     options.watch.tell(Event::Phase {
         phase: Phase::Prove,
         items: evidence.tables.len() as u64,
-        bytes: bytes.sum(),
+        bytes: claimed(bytes),
     });
     // The biggest first, or it would be waited for alone at the end.
     let mut dumped: Vec<&TableEvidence> = evidence.tables.values().collect();

@@ -9,6 +9,7 @@ use super::{Outcome, Report, VerifyOptions};
 use crate::digest::Sha256;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Phase};
+use crate::limits::claimed;
 use crate::pipeline::tap::Meter;
 use crate::repo::{Backup, Place, Repository, names};
 
@@ -93,10 +94,7 @@ pub(super) async fn digests(
     watch.tell(Event::Phase {
         phase: Phase::Prove,
         items: waiting.len() as u64,
-        bytes: waiting
-            .iter()
-            .map(|(name, _)| backup.mark.objects[name])
-            .sum(),
+        bytes: claimed(waiting.iter().map(|(name, _)| backup.mark.objects[name])),
     });
     waiting.sort_by_key(|(name, _)| backup.mark.objects[name]);
     let mut tasks = JoinSet::new();
