@@ -276,7 +276,8 @@ impl Values<'_> {
                         .parse()
                         .ok()
                         .filter(|port| *port > 0)
-                        .ok_or_else(|| usage(format!("invalid port number: \"{text}\"")))?,
+                        // In a URI it may be the beginning of a password: see `uri`.
+                        .ok_or_else(|| usage("invalid port: it is not a number from 1 to 65535"))?,
                 };
                 let name = names.get(at).copied().unwrap_or_default();
                 let address = addresses.get(at).copied().unwrap_or_default();

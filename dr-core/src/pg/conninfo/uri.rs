@@ -71,6 +71,16 @@ pub(super) fn parse(rest: &str) -> Result<Vec<(&'static str, Secret)>> {
             None => break,
         }
     }
+    // A password that was not encoded ends at its first "/" or "@", and the rest of it stands where
+    // a port, a host or a parameter is read. No message may show it.
+    let is_port = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'%' | b',' | b' ');
+    let is_no_host = |host: &str| host.trim_start_matches('@').contains('@');
+    if !ports.bytes().all(is_port) || hosts.split(',').any(is_no_host) {
+        return Err(usage(
+            "the host part of the URI is not hosts and port numbers; if a password with \"/\", \
+             \"@\" or \":\" in it stands before it, write these as %2F, %40 and %3A",
+        ));
+    }
     if !hosts.is_empty() {
         pairs.push(("host", decode(&hosts, "host")?));
     }
@@ -330,5 +340,21 @@ mod tests {
             assert!(error.contains(says), "{uri}: {error}");
         }
         assert!(strip_scheme("postgre://").is_none());
+    }
+
+    #[test]
+    fn a_password_that_was_not_encoded_is_not_shown() {
+        for uri in [
+            "postgres://u:hunter2/x@db/shop",
+            "postgres://u:x@hunter2@db/shop",
+            "postgres://u:hunter2/a?hunter2@db/shop",
+            "postgres://u:x@a,hunter2@db/shop",
+        ] {
+            let error = parse(strip_scheme(uri).unwrap()).unwrap_err().to_string();
+            assert!(error.contains("%2F"), "{uri}: {error}");
+            assert!(!error.contains("hunter2"), "{uri}: {error}");
+        }
+        // An abstract socket's name begins with one.
+        assert!(parse("u@@abstract/db").is_ok());
     }
 }
