@@ -1,6 +1,6 @@
 # `make help` lists what there is. Everything is made under target/; nothing else on the machine changes.
 
-.PHONY: help test servers demo install bench deny doc clean
+.PHONY: help test servers demo install bench fuzz deny doc clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ install: ## Install the command `dr` with cargo
 
 bench: ## Measure dr beside the stock tools, whatever of them must be fetched; results in target/bench
 	@cargo run --release --quiet -p dr-benches -- $(BENCH)
+
+fuzz: ## Fuzz every reader for a while: make fuzz SECONDS=60
+	@SECONDS_EACH=$(or $(SECONDS),60) scripts/fuzz $(LAWS)
 
 deny: ## Check licenses and sources of all dependencies
 	@scripts/deny

@@ -22,6 +22,9 @@ mod tls;
 mod wire;
 
 pub use conn::{Conn, Row, ServerVersion};
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use conninfo::fuzzing;
 pub use conninfo::{ConnInfo, Environment, Secret};
 pub use lanes::Lane;
 pub use live::{DumpOptions, LiveDump};

@@ -94,8 +94,7 @@ impl Mark {
         let body = text
             .strip_suffix("\n}")
             .expect("a pretty JSON object ends with its brace on a line of its own");
-        let seal = Sha256::of(body.as_bytes());
-        format!("{body}{SEAL_HEAD}{seal}{SEAL_TAIL}").into_bytes()
+        seal(body)
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
@@ -139,6 +138,12 @@ impl Mark {
         }
         Ok(mark)
     }
+}
+
+/// A mark without its last line, sealed.
+pub(super) fn seal(body: &str) -> Vec<u8> {
+    let seal = Sha256::of(body.as_bytes());
+    format!("{body}{SEAL_HEAD}{seal}{SEAL_TAIL}").into_bytes()
 }
 
 /// Refuses a label that would spoil a listing.

@@ -17,6 +17,9 @@
 
 mod backend;
 mod checked;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod layout;
 mod local;
 mod manifest;

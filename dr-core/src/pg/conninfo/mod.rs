@@ -5,6 +5,8 @@
 //! connection and knows no SQL. Nothing here prints a password.
 
 mod env;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod keyvalue;
 mod keyword;
 mod pgpass;

@@ -15,6 +15,12 @@ const MAX_BYTES: u64 = 4 << 20;
 pub(super) struct PasswordFile(Zeroizing<Vec<u8>>);
 
 impl PasswordFile {
+    /// One that holds this text.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn of(text: Zeroizing<Vec<u8>>) -> Self {
+        Self(text)
+    }
+
     /// Reads a password file. As with libpq one that is not there counts as empty, and one that
     /// others may read is left alone with a warning, which is the second part of the answer.
     pub(super) fn read(path: &Path) -> (Self, Option<String>) {
@@ -114,7 +120,7 @@ mod tests {
     use super::*;
 
     fn file(text: &str) -> PasswordFile {
-        PasswordFile(Zeroizing::new(text.as_bytes().to_vec()))
+        PasswordFile::of(Zeroizing::new(text.as_bytes().to_vec()))
     }
 
     fn found(text: &str) -> Option<String> {

@@ -68,7 +68,11 @@ fn read(path: &Path) -> Result<String> {
 }
 
 /// The group of that name, if the file has it.
-fn in_file(service: &str, text: &str, path: &str) -> Result<Option<Vec<(&'static str, Secret)>>> {
+pub(super) fn in_file(
+    service: &str,
+    text: &str,
+    path: &str,
+) -> Result<Option<Vec<(&'static str, Secret)>>> {
     let mut found: Option<Vec<(&'static str, Secret)>> = None;
     for (at, line) in text.lines().enumerate() {
         let line = line.trim_ascii();
