@@ -10,6 +10,7 @@ use super::layout::{MARK, Place, REPOSITORY, TOMBSTONE};
 use super::local;
 use super::repository::Repository;
 use crate::error::{Error, ErrorKind, Result};
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 /// Where a leftover lies.
@@ -96,6 +97,16 @@ impl Repository {
                 Leftover::Unfinished(place)
             },
         }))
+    }
+
+    /// Whether there is a commit mark, asked for by its name.
+    async fn has_mark(&self, place: &Place) -> Result<bool> {
+        let key = place.key(MARK);
+        match self.store()?.head(&key).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(failed(error, &key)),
+        }
     }
 
     /// A folder of this machine in which nothing was written yet, or any more.
@@ -227,7 +238,8 @@ impl Repository {
                 let same = newest == Some(orphan.newest)
                     && objects.len() as u64 == orphan.objects
                     && !objects.contains_key(MARK);
-                if !same {
+                // Nor is the listing's word enough: one that left the mark out would cost a backup.
+                if !same || self.has_mark(place).await? {
                     return Ok(false);
                 }
                 // What says that it is being deleted stays to the end.

@@ -2,171 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::stream::BoxStream;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
-};
-
+use super::faulty::{Fault, Faulty};
 use super::*;
 use crate::ops::CancellationToken;
-
-/// A store whose call number `fail_at` fails, from zero; and, if it is `dead`, every call after.
-#[derive(Debug, Clone)]
-struct Failing {
-    inner: Arc<InMemory>,
-    state: Arc<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    calls: AtomicUsize,
-    fail_at: usize,
-    dead: bool,
-    aborted: AtomicUsize,
-    begun: AtomicUsize,
-    completed: AtomicUsize,
-}
-
-impl std::fmt::Display for Failing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Failing")
-    }
-}
-
-impl Failing {
-    fn new(inner: Arc<InMemory>, fail_at: usize, dead: bool) -> Self {
-        let state = State {
-            calls: AtomicUsize::new(0),
-            fail_at,
-            dead,
-            aborted: AtomicUsize::new(0),
-            begun: AtomicUsize::new(0),
-            completed: AtomicUsize::new(0),
-        };
-        Self {
-            inner,
-            state: Arc::new(state),
-        }
-    }
-
-    fn has_failed(&self) -> bool {
-        self.state.calls.load(Ordering::SeqCst) > self.state.fail_at
-    }
-}
-
-impl State {
-    fn call(&self) -> object_store::Result<()> {
-        let call = self.calls.fetch_add(1, Ordering::SeqCst);
-        if call == self.fail_at || (self.dead && call > self.fail_at) {
-            return Err(object_store::Error::Generic {
-                store: "Failing",
-                source: format!("call {call} fails").into(),
-            });
-        }
-        Ok(())
-    }
-}
-
-#[async_trait::async_trait]
-impl ObjectStore for Failing {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        opts: PutOptions,
-    ) -> object_store::Result<PutResult> {
-        self.state.call()?;
-        self.inner.put_opts(location, payload, opts).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        opts: PutMultipartOptions,
-    ) -> object_store::Result<Box<dyn MultipartUpload>> {
-        self.state.call()?;
-        self.state.begun.fetch_add(1, Ordering::SeqCst);
-        Ok(Box::new(FailingUpload {
-            inner: self.inner.put_multipart_opts(location, opts).await?,
-            state: self.state.clone(),
-        }))
-    }
-
-    async fn get_opts(
-        &self,
-        location: &Path,
-        options: GetOptions,
-    ) -> object_store::Result<GetResult> {
-        self.state.call()?;
-        self.inner.get_opts(location, options).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, object_store::Result<Path>>,
-    ) -> BoxStream<'static, object_store::Result<Path>> {
-        match self.state.call() {
-            Ok(()) => self.inner.delete_stream(locations),
-            Err(error) => stream::iter([Err(error)]).boxed(),
-        }
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        match self.state.call() {
-            Ok(()) => self.inner.list(prefix),
-            Err(error) => stream::iter([Err(error)]).boxed(),
-        }
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
-        self.state.call()?;
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(
-        &self,
-        from: &Path,
-        to: &Path,
-        options: CopyOptions,
-    ) -> object_store::Result<()> {
-        self.state.call()?;
-        self.inner.copy_opts(from, to, options).await
-    }
-}
-
-#[derive(Debug)]
-struct FailingUpload {
-    inner: Box<dyn MultipartUpload>,
-    state: Arc<State>,
-}
-
-#[async_trait::async_trait]
-impl MultipartUpload for FailingUpload {
-    fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        match self.state.call() {
-            Ok(()) => self.inner.put_part(data),
-            Err(error) => Box::pin(async move { Err(error) }),
-        }
-    }
-
-    async fn complete(&mut self) -> object_store::Result<PutResult> {
-        self.state.call()?;
-        self.state.completed.fetch_add(1, Ordering::SeqCst);
-        self.inner.complete().await
-    }
-
-    async fn abort(&mut self) -> object_store::Result<()> {
-        self.state.aborted.fetch_add(1, Ordering::SeqCst);
-        self.state.call()?;
-        self.inner.abort().await
-    }
-}
-
-/// With a file of several parts.
-fn toys() -> Toys {
-    Toys::of(&[("2.dat", 4500), ("1.dat", 7), ("toc.dat", 50)])
-}
 
 #[tokio::test]
 async fn whichever_call_of_the_store_fails_nothing_is_listed_and_a_rerun_works() {
@@ -174,11 +12,12 @@ async fn whichever_call_of_the_store_fails_nothing_is_listed_and_a_rerun_works()
         let mut fail_at = 0;
         loop {
             let inner = Arc::new(InMemory::new());
-            let failing = Failing::new(inner.clone(), fail_at, dead);
+            let fault = if dead { Fault::Dead } else { Fault::Fail };
+            let failing = Faulty::new(inner.clone(), fault, fail_at);
             let repository = Repository::with_small_parts(Arc::new(failing.clone()));
             let sound = Repository::with_small_parts(inner.clone());
             let done = backup(&toys(), &repository, &options()).await;
-            if !failing.has_failed() {
+            if !failing.is_reached() {
                 done.unwrap();
                 break;
             }
@@ -188,7 +27,7 @@ async fn whichever_call_of_the_store_fails_nothing_is_listed_and_a_rerun_works()
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Store, "{error:?}");
                     assert!(sound.list().await.unwrap().is_empty(), "call {fail_at}");
-                    let state = &failing.state;
+                    let state = failing.state();
                     let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
                     assert_eq!(
                         count(&state.begun),
@@ -238,11 +77,11 @@ async fn whichever_call_fails_verification_does_not_say_sound() {
     let receipt = backup(&toys(), &sound, &options()).await.unwrap();
     for level in [VerifyLevel::Quick, VerifyLevel::Stored, VerifyLevel::Deep] {
         for fail_at in 0.. {
-            let failing = Failing::new(inner.clone(), fail_at, false);
+            let failing = Faulty::new(inner.clone(), Fault::Fail, fail_at);
             let repository = Repository::with_small_parts(Arc::new(failing.clone()));
             let options = VerifyOptions::new().level(level);
             let done = verify(&repository, receipt.id.as_str(), &options).await;
-            if !failing.has_failed() {
+            if !failing.is_reached() {
                 assert!(done.unwrap().is_sound());
                 break;
             }
@@ -318,7 +157,7 @@ async fn until_tidy(store: &InMemory) {
 #[tokio::test]
 async fn a_dropped_backup_takes_back_what_it_wrote() {
     let inner = Arc::new(InMemory::new());
-    let failing = Failing::new(inner.clone(), usize::MAX, false);
+    let failing = Faulty::new(inner.clone(), Fault::Fail, usize::MAX);
     let repository = Repository::with_small_parts(Arc::new(failing.clone()));
     let broken = Broken {
         toys: toys(),
@@ -332,8 +171,8 @@ async fn a_dropped_backup_takes_back_what_it_wrote() {
         () = reached.notified() => {}
     }
     until_tidy(&inner).await;
-    assert_eq!(failing.state.begun.load(Ordering::SeqCst), 1);
-    assert_eq!(failing.state.aborted.load(Ordering::SeqCst), 1);
+    assert_eq!(failing.state().begun.load(Ordering::SeqCst), 1);
+    assert_eq!(failing.state().aborted.load(Ordering::SeqCst), 1);
     assert!(repository.list().await.unwrap().is_empty());
 }
 

@@ -5,7 +5,10 @@
 mod commit;
 mod damage;
 mod faults;
+mod faulty;
 mod keys;
+mod lies;
+mod maintenance;
 mod spawned;
 mod stages;
 mod sweep;
@@ -83,6 +86,11 @@ impl Files for Toys {
         evidence.source.database = "shop".into();
         evidence
     }
+}
+
+/// With a file of several parts.
+fn toys() -> Toys {
+    Toys::of(&[("2.dat", 4500), ("1.dat", 7), ("toc.dat", 50)])
 }
 
 fn options() -> BackupOptions {
