@@ -79,10 +79,31 @@ impl CopyOut {
                 if let Some(mut lane) = lane {
                     lane.retire();
                 }
-                Some(Err(error.in_entry(&self.what)))
+                Some(Err(explained(error).in_entry(&self.what)))
             }
         }
     }
+}
+
+/// What reading under a snapshot can meet that the server's own words leave without advice.
+fn explained(error: Error) -> Error {
+    let message = match error.sqlstate() {
+        Some("55P03") => {
+            "somebody waits to alter, truncate or drop the table while it is dumped, and a second \
+             lock would wait for them while they wait for the first; run the dump again"
+        }
+        // A read-only snapshot that is not serializable meets this for one reason alone.
+        Some("40001") => {
+            "the standby ended the reading because it conflicts with changes of the primary; dump \
+             the primary, or set hot_standby_feedback = on or a longer \
+             max_standby_streaming_delay on the standby"
+        }
+        _ => return error,
+    };
+    let sqlstate = error.sqlstate().unwrap_or_default().to_owned();
+    Error::new(error.kind(), message)
+        .with_sqlstate(sqlstate)
+        .caused_by(error)
 }
 
 impl Stream for CopyOut {

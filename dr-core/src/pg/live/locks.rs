@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use super::listed;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pg::Conn;
 use crate::pg::catalog::Relation;
 use crate::text::qualified;
@@ -17,7 +18,8 @@ const STATEMENT: usize = 100_000;
 /// # Errors
 ///
 /// `Server`: with 55P03 if `patience` is over, with 42P01 if a table was dropped between the first
-/// look and the lock; a second try sees what there is then.
+/// look and the lock; `Conflict` if one was replaced, truncated or rewritten meanwhile. A second try
+/// sees what there is then.
 pub(super) async fn take(
     conn: &Conn,
     relations: &[Relation],
@@ -47,7 +49,46 @@ pub(super) async fn take(
     if patience.is_some() {
         conn.run("SET LOCAL lock_timeout = 0").await?;
     }
-    Ok(())
+    unchanged(conn, relations).await
+}
+
+/// Refuses what was truncated, rewritten or replaced by another of its name after the snapshot and
+/// before the lock. To the snapshot it would look empty: TRUNCATE and the forms of ALTER TABLE that
+/// rewrite do not keep old rows for those who began earlier.
+async fn unchanged(conn: &Conn, relations: &[Relation]) -> Result<()> {
+    let locked: Vec<String> = relations
+        .iter()
+        .filter(|relation| relation.needs_lock())
+        .map(|relation| relation.oid.to_string())
+        .collect();
+    // The row is that of the snapshot; the functions answer for what is there now.
+    let changed = conn
+        .rows(&format!(
+            "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.oid = ANY ('{{{}}}'::pg_catalog.oid[])
+               AND (pg_catalog.pg_relation_filenode(c.oid) IS DISTINCT FROM nullif(c.relfilenode, 0)
+                    OR pg_catalog.to_regclass(pg_catalog.format('%I.%I', n.nspname, c.relname))
+                       IS DISTINCT FROM c.oid::pg_catalog.regclass)
+             ORDER BY 1",
+            locked.join(",")
+        ))
+        .await?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let names = changed
+        .iter()
+        .map(|row| row.text("name"))
+        .collect::<Result<Vec<_>>>()?;
+    Err(Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "truncated, rewritten or replaced between the snapshot and the lock, so that the \
+             snapshot no longer shows the rows: {}; try again",
+            listed(&names)
+        ),
+    ))
 }
 
 async fn lock(conn: &Conn, names: &str) -> Result<()> {
