@@ -275,6 +275,145 @@ async fn a_restore_in_one_transaction_that_is_killed_leaves_the_database_empty()
 }
 
 #[tokio::test]
+async fn an_extraction_killed_at_any_moment_gives_the_whole_table_or_none() {
+    let source = Source::new(5_000).await;
+    source.backup().output_ok();
+    let extract = |target: &Database| {
+        dr().args(["extract", "latest", "--table", "public.votes_vote"])
+            .args(["--with-dependencies", "--to", target.conninfo(), "--repo"])
+            .arg(source.repo())
+    };
+    let cluster = Cluster::shared(MAJOR);
+    let target = cluster.create_database("extract").await;
+    let began = Instant::now();
+    extract(&target).output_ok();
+    let whole = began.elapsed();
+    for moment in 0..MOMENTS {
+        let target = cluster.create_database("extract").await;
+        let child = start(extract(&target));
+        std::thread::sleep(whole * moment / MOMENTS);
+        signal(&child, "-KILL");
+        ended(child);
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let patience = Instant::now() + Duration::from_secs(60);
+        while target.value(others).await != "0" {
+            assert!(Instant::now() < patience, "a killed extraction goes on");
+        }
+        let made = "SELECT to_regclass('public.votes_vote') IS NOT NULL";
+        if target.value(made).await == "t" {
+            let rows = target.value("SELECT count(*) FROM public.votes_vote").await;
+            assert_eq!(rows, "5000", "moment {moment}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_killed_at_any_moment_touches_no_backup_and_is_finished_by_the_next() {
+    let source = Source::new(1_000).await;
+    source.backup().output_ok();
+    let mut folders = vec![source.repo()];
+    // The repository, the database, the backup.
+    for _ in 0..2 {
+        let inside = std::fs::read_dir(folders.last().unwrap()).unwrap();
+        let folder = inside.flatten().find(|entry| entry.path().is_dir());
+        folders.push(folder.unwrap().path());
+    }
+    let leave = |number: u32| {
+        let leftover = folders[1].join(format!("20260101T000000Z-{number:06x}"));
+        std::fs::create_dir_all(&leftover).unwrap();
+        for file in std::fs::read_dir(&folders[2]).unwrap().flatten() {
+            if file.file_name() != "backup.json" {
+                std::fs::copy(file.path(), leftover.join(file.file_name())).unwrap();
+            }
+        }
+    };
+    let prune = || {
+        dr().args(["prune", "--orphans", "--older-than", "0s", "--repo"])
+            .arg(source.repo())
+    };
+    (0..20).for_each(leave);
+    let began = Instant::now();
+    prune().output_ok();
+    let whole = began.elapsed();
+    killed_at_moments(
+        whole,
+        |_| {
+            (0..20).for_each(leave);
+            prune()
+        },
+        |moment| assert_eq!(source.sound_backups(), 1, "moment {moment}"),
+    );
+    source.sweep();
+    assert_eq!(source.sound_backups(), 1);
+    assert_eq!(std::fs::read_dir(&folders[1]).unwrap().count(), 1);
+}
+
+/// Offsets that nobody chose; the seed is in the message of whatever fails.
+#[tokio::test]
+async fn a_network_that_breaks_anywhere_at_all_leaves_nothing_half_done() {
+    let source = Source::new(2_000).await;
+    let port = Cluster::shared(MAJOR).port();
+    let name = source.database.name();
+    let proxy = Proxy::before(port, Fault::None);
+    source.backup_of(&through(&proxy, name)).output_ok();
+    let dumped = proxy.passed();
+    let proxy = Proxy::before(port, Fault::None);
+    source
+        .restore(&through(&proxy, "anywhere_whole"))
+        .arg("--create")
+        .output_ok();
+    let restored = proxy.passed();
+    let listed = files_below(&source.repo());
+    let seed = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    let mut state = seed | 1;
+    // Numbers below `most`, after Marsaglia's xorshift.
+    let mut below = move |most: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % most
+    };
+    for round in 0..5 {
+        // Not the last bytes: those are goodbyes.
+        let fault = Fault::Cut(below(dumped * 9 / 10));
+        let proxy = Proxy::before(port, fault);
+        let done = source.backup_of(&through(&proxy, name)).output();
+        let what = format!("seed {seed}, round {round}, {fault:?}: {}", done.stderr);
+        assert_eq!(done.code, Some(1), "{what}");
+        assert_eq!(files_below(&source.repo()), listed, "{what}");
+
+        let fault = Fault::Cut(below(restored * 9 / 10));
+        let target = format!("anywhere_{round}");
+        let proxy = Proxy::before(port, fault);
+        let done = source
+            .restore(&through(&proxy, &target))
+            .arg("--create")
+            .output();
+        let what = format!("seed {seed}, round {round}, {fault:?}: {}", done.stderr);
+        assert_eq!(done.code, Some(1), "{what}");
+        assert!(!exists(&target).await, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_the_connection_and_says_nothing_is_given_up_after_connect_timeout() {
+    let source = Source::new(100).await;
+    let proxy = Proxy::before(Cluster::shared(MAJOR).port(), Fault::Stall(0));
+    let conninfo = format!(
+        "host=127.0.0.1 port={} user=postgres dbname={} connect_timeout=2",
+        proxy.port(),
+        source.database.name()
+    );
+    let done = source.backup_of(&conninfo).output();
+    assert_eq!(done.code, Some(1), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("connect_timeout of 2 s"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[tokio::test]
 async fn control_c_in_a_restore_leaves_no_database() {
     let source = Source::new(50_000).await;
     source.backup().output_ok();
