@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limit;
 use crate::toc::{Entry, EntryId, Kind, Section, Toc};
 
 /// The Toc with every group (BLOB METADATA) replaced by single BLOB entries, and with one BLOBS
@@ -13,19 +14,24 @@ use crate::toc::{Entry, EntryId, Kind, Section, Toc};
 ///
 /// # Errors
 ///
-/// `Format` if a group or an ACL of one is not as pg_dump writes it; `Limit` if ids run out.
+/// `Format` if a group or an ACL of one is not as pg_dump writes it; `Limit` if ids run out, or if
+/// what each object would repeat of its group comes to more than a Toc may have.
 pub(super) fn one_by_one(toc: &Toc) -> Result<Toc> {
     let is_group = |entry: &&Entry| entry.kind == Kind::BlobMetadata;
     if !toc.entries.iter().any(|entry| is_group(&entry)) {
         return Ok(toc.clone());
     }
     let mut ids = Ids::above(toc);
+    let mut repeated = Repeated(0);
 
     // The first object of a group takes the group's id, the others get new ones.
     let mut singles = Vec::new();
     let mut single_of: HashMap<(EntryId, u32), EntryId> = HashMap::new();
     for group in toc.entries.iter().filter(is_group) {
-        for (number, oid) in toc.large_objects(group)?.into_iter().enumerate() {
+        let oids = toc.large_objects(group)?;
+        // A few bytes of a group name an object, and each becomes an entry with a copy of these.
+        repeated.add(oids.len(), ENTRY + 4 * group.dependencies.len())?;
+        for (number, oid) in oids.into_iter().enumerate() {
             let id = if number == 0 { group.id } else { ids.next()? };
             single_of.insert((group.id, oid), id);
             singles.push(single(group, id, oid));
@@ -59,7 +65,9 @@ pub(super) fn one_by_one(toc: &Toc) -> Result<Toc> {
                     .ok_or_else(|| {
                         wrong(entry, "the large objects it is for are not in the Toc")
                     })?;
-                for (number, oid) in toc.large_objects(group)?.into_iter().enumerate() {
+                let oids = toc.large_objects(group)?;
+                repeated.add(oids.len(), ENTRY + entry.definition.len())?;
+                for (number, oid) in oids.into_iter().enumerate() {
                     let mut acl = entry.clone();
                     if number > 0 {
                         acl.id = ids.next()?;
@@ -133,6 +141,29 @@ fn for_object(acl: &Entry, oid: u32) -> Result<Bytes> {
 fn object_named(tag: &[u8]) -> Option<u32> {
     let oid = tag.strip_prefix(b"LARGE OBJECT ")?;
     std::str::from_utf8(oid).ok()?.parse().ok()
+}
+
+/// About what an entry takes beside its texts.
+const ENTRY: usize = size_of::<Entry>();
+
+/// What a Toc may have by default.
+const MOST_REPEATED: Limit = Limit::fixed(2 << 30);
+
+/// Bytes that objects repeat of their groups.
+struct Repeated(u64);
+
+impl Repeated {
+    /// As many times so many bytes more.
+    fn add(&mut self, times: usize, bytes: usize) -> Result<()> {
+        let more = (times as u64).saturating_mul(bytes as u64);
+        self.0 = self.0.saturating_add(more);
+        if self.0 > MOST_REPEATED.most() {
+            return Err(MOST_REPEATED.exceeded(
+                "large objects one by one, as archives below 1.16 have them, take more bytes",
+            ));
+        }
+        Ok(())
+    }
 }
 
 struct Ids(u32);
@@ -219,6 +250,16 @@ mod tests {
             "GRANT ALL ON LARGE OBJECT 12 TO \"LARGE OBJECT 9\";\n"
         );
         assert_eq!(toc.large_objects(&toc.entries[4]).unwrap(), [10, 12]);
+    }
+
+    #[test]
+    fn privileges_repeated_for_each_object_have_a_bound() {
+        let mut toc = grouped();
+        let oids: String = (1..=40_000).map(|oid| format!("{oid}\n")).collect();
+        toc.entries[2].definition = oids.into();
+        assert!(one_by_one(&toc).is_ok());
+        toc.entries[4].definition = vec![b' '; 1 << 20].into();
+        assert_eq!(one_by_one(&toc).unwrap_err().kind(), ErrorKind::Limit);
     }
 
     #[test]
