@@ -42,7 +42,8 @@ async fn held(text: Vec<u8>) {
     if let Ok(written) = archived(dump.clone()).await {
         let copy = directory::dump(Arc::new(written)).await;
         let copy = copy.expect("an archive of its own");
-        assert_eq!(copy.toc(), dump.toc());
+        // An archive says what wrote it where the script does not.
+        assert_eq!(copy.toc().entries, dump.toc().entries);
         assert_eq!(rows(&copy).await.expect("an archive of its own"), found);
     }
     let toc = Arc::new(dump.toc().clone());
