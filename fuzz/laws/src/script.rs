@@ -17,7 +17,7 @@ use dr_core::files::ByteStream;
 use dr_core::ops::{ReadOptions, open_script};
 use dr_core::pipeline::compression::Compression;
 use dr_core::sql::writer::{WriteOptions, script};
-use dr_core::toc::Plan;
+use dr_core::toc::{Plan, Toc};
 use dr_core::{Files, Result};
 use futures::{StreamExt, TryStreamExt};
 
@@ -43,7 +43,14 @@ async fn held(text: Vec<u8>) {
         let copy = directory::dump(Arc::new(written)).await;
         let copy = copy.expect("an archive of its own");
         // An archive says what wrote it where the script does not.
-        assert_eq!(copy.toc().entries, dump.toc().entries);
+        let entries = |toc: &Toc| -> Vec<String> {
+            let entries = toc.entries.iter();
+            // A statement of an unknown kind bears its first word, which may be that of a known one.
+            entries
+                .map(|entry| format!("{entry} {:?}", entry.definition))
+                .collect()
+        };
+        assert_eq!(entries(copy.toc()), entries(dump.toc()));
         assert_eq!(rows(&copy).await.expect("an archive of its own"), found);
     }
     let toc = Arc::new(dump.toc().clone());
