@@ -124,7 +124,8 @@ fn written(dump: &Arc<dyn Dump>, version: Version) -> Result<Memory> {
 fn same(dump: &dyn Dump, found: &BTreeMap<EntryId, Content>, written: Memory) {
     let evidence = written.evidence.clone();
     let copy = open(written).expect("what was written can be read");
-    assert_eq!(copy.toc(), dump.toc());
+    // What made it, where that was not said, is dr.
+    assert_eq!(copy.toc().entries, dump.toc().entries);
     for (id, content_found) in found {
         let again = content(&*copy, *id).expect("what was written can be read");
         if let (Content::LargeObjects(found), Content::LargeObjects(again)) =
