@@ -28,7 +28,7 @@ struct Facts {
 /// Stands in passwords and nowhere else.
 const MARKER: &str = "Zq7hunter2";
 
-/// See the module. Inputs that begin with `!` state [`Facts`], all others are strings or files.
+/// See the module. Inputs that begin with `!` state facts, all others are strings or files.
 pub fn hold(input: &[u8]) {
     if let Some(facts) = input.strip_prefix(b"!") {
         if let Ok(facts) = Facts::arbitrary(&mut Unstructured::new(facts)) {
