@@ -465,3 +465,29 @@ async fn a_server_that_dies_ends_the_run_and_leaves_nothing() {
     let query = "SELECT count(*) FROM pg_database WHERE datname = 'died'";
     assert_eq!(cluster.database("postgres").value(query).await, "0");
 }
+
+/// A terminal that is closed says so by SIGHUP, and nohup says that it is nobody's business.
+#[tokio::test]
+async fn a_terminal_that_is_closed_stops_the_run_unless_nohup_was_said() {
+    let source = Source::on(&Cluster::shared(MAJOR), 1_000).await;
+    source.backup().output_ok();
+    let cluster = Cluster::shared(MAJOR);
+    for (name, nohup, code) in [("hung_up", "", 130), ("not_hung_up", "trap '' HUP;", 0)] {
+        let proxy = Proxy::before(cluster.port(), Fault::Stall(50_000));
+        let script = format!(r#"{nohup} exec "$@""#);
+        let restore = Stock::new("sh")
+            .args(["-c", &script, "sh"])
+            .arg(dr_tests::dr_binary())
+            .args(["restore", "latest", "--create", "--repo"])
+            .arg(source.repo())
+            .args(["--to", &through(&proxy, name)]);
+        let child = start(restore);
+        proxy.wait_until_struck();
+        signal(&child, "-HUP");
+        proxy.release();
+        let done = ended(child);
+        assert_eq!(done.code, Some(code), "{}", done.stderr);
+        assert_eq!(cluster.has_database(name).await, code == 0);
+        assert_eq!(cluster.leftovers_of(name).await, [""; 0]);
+    }
+}
