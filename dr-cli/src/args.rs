@@ -13,7 +13,7 @@ Exit codes:
     3  damaged: what is stored, was restored or is live is not what was dumped
     4  missing: no such backup, file or table
     5  could not be checked (verify): no key, or the store does not answer
-  130  stopped by Ctrl-C or SIGTERM; nothing half done is left listed
+  130  stopped by Ctrl-C, SIGTERM or SIGHUP; nothing half done is left listed
 
 Secrets are read from files and variables (PGPASSWORD, a password file, DR_PASSPHRASE), never from arguments.";
 

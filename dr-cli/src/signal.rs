@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks everybody to stop and clean up, the second does not wait.
+//! Ctrl-C, SIGTERM and a terminal that is closed: the first asks everybody to stop and clean up, the second does not wait.
 
 use std::future::Future;
 use std::time::Duration;
@@ -62,6 +62,8 @@ fn interrupted() -> Error {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// None where hanging up is to do nothing.
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -74,6 +76,10 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            hangup: match hangup_is_ignored() {
+                true => None,
+                false => Some(signal(SignalKind::hangup()).map_err(failed)?),
+            },
         })
     }
 
@@ -81,8 +87,21 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            Some(()) = async { self.hangup.as_mut()?.recv().await } => {}
         }
     }
+}
+
+/// Whether whoever started this wants it to outlive the terminal, as nohup does. Where the system
+/// does not tell, the signal does what it does by itself.
+#[cfg(unix)]
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Bit 0 is signal 1, SIGHUP.
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_none_or(|mask| mask & 1 != 0)
 }
 
 #[cfg(not(unix))]

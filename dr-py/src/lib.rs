@@ -12,6 +12,7 @@ mod work;
 
 use dr_core::pg::{ConnInfo, Environment};
 use dr_core::pipeline::encryption::{Recipients, generate_key};
+use dr_core::repo::Repository;
 use pyo3::prelude::*;
 
 /// The native module.
@@ -45,6 +46,12 @@ mod _dr {
     #[pyfunction]
     fn check_recipient(text: &str) -> (bool, String) {
         answer::outcome(Recipients::new().add(text).map(|_| ()))
+    }
+
+    /// Checks a repository's location, asking no store: `null`, or an error, as JSON.
+    #[pyfunction]
+    fn check_repository(location: &str) -> (bool, String) {
+        answer::outcome(Repository::check(location))
     }
 
     /// What a connection string comes to, without its password, or an error, as JSON.

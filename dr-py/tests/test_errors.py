@@ -85,6 +85,18 @@ def test_keys_that_do_not_fit(
     dr.check_recipient(key[0])
 
 
+def test_a_location_is_checked_without_a_look_at_it(tmp_path: Path) -> None:
+    for location in (tmp_path / "none yet", str(tmp_path / "a:b"), tmp_path.as_uri(), "memory:"):
+        dr.check_repository(location)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(dr.UnsupportedError, match="repositories at ftp:") as unknown:
+        dr.check_repository("ftp://me:hunter2@host/backups")
+    assert "hunter2" not in str(unknown.value)
+    for none in ("", "file://host/backups"):
+        with pytest.raises(dr.UsageError):
+            dr.check_repository(none)
+
+
 def test_errors_survive_a_pickle(repo: dr.Repository) -> None:
     with pytest.raises(dr.NotFound) as missing:
         repo.latest("shop")

@@ -40,6 +40,8 @@ def test_what_is_right_passes() -> None:
         ({**GOOD, "PASSPHRASE_FILE": "/no/such"}, "dr.E005", "DR['PASSPHRASE_FILE']: cannot read /no/such"),
         ({**GOOD, "RECIPIENTS_FILE": "/no/such"}, "dr.E005", "DR['RECIPIENTS_FILE']: cannot read /no/such"),
         ({**GOOD, "DATABASES": {"other": {}}}, "dr.E006", "there is no such database alias"),
+        ({**GOOD, "REPOSITORY": "ftp://host/polls"}, "dr.E009", "DR['REPOSITORY']: repositories at ftp: "),
+        ({**GOOD, "REPOSITORY": "file://host/polls"}, "dr.E009", "DR['REPOSITORY']: "),
         ({"REPOSITORY": "/srv/backups"}, "dr.W001", "'default', 'analytics' are not encrypted"),
         (GOOD, "dr.W002", "backups of 'default', 'analytics' lie on this machine"),
         ({**GOOD, "REPOSITORY": "file:///srv/backups"}, "dr.W002", "lie on this machine"),
@@ -56,7 +58,15 @@ def test_every_id_says_what_is_wrong(dr: Any, id_: str, says: str) -> None:
 
 
 def test_a_store_elsewhere_is_offsite() -> None:
-    assert found({**GOOD, "REPOSITORY": "s3://bucket/polls"}) == []
+    assert "dr.W002" not in dict(found({**GOOD, "REPOSITORY": "s3://bucket/polls"}))
+
+
+def test_of_a_repository_that_dr_does_not_speak_no_more_is_said() -> None:
+    dr = {**GOOD, "DATABASES": {"default": {"REPOSITORY": "nfs://me:hunter2@host/polls"}}}
+    told = found(dr)
+    assert "repositories at nfs: " in dict(told)["dr.E009"]
+    assert "hunter2" not in str(told)
+    assert "dr.W004" not in dict(told)
 
 
 def test_an_alias_of_another_system_must_not_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ pub struct ClusterBuilder {
     files: Vec<(String, Vec<u8>)>,
     hba: Option<String>,
     initdb: Vec<String>,
+    small_disk: Option<String>,
 }
 
 impl ClusterBuilder {
@@ -60,6 +61,14 @@ impl ClusterBuilder {
     #[must_use]
     pub fn initdb(mut self, argument: &str) -> Self {
         self.initdb.push(argument.to_owned());
+        self
+    }
+
+    /// A disk of this size, such as `6m`, for a tablespace at [`Cluster::small_disk`]. Only the
+    /// server sees it.
+    #[must_use]
+    pub fn small_disk(mut self, size: &str) -> Self {
+        self.small_disk = Some(size.to_owned());
         self
     }
 
@@ -106,7 +115,7 @@ impl ClusterBuilder {
                 &data.join("postgresql.auto.conf"),
                 self.settings(&folder, port).as_bytes(),
             );
-            let (keeper, ready) = Keeper::start(&bin, &folder);
+            let (keeper, ready) = Keeper::start(&bin, &folder, self.small_disk.as_deref());
             if ready {
                 return Arc::new(Cluster {
                     major: self.major,
@@ -168,6 +177,7 @@ impl Cluster {
             files: Vec::new(),
             hba: None,
             initdb: Vec::new(),
+            small_disk: None,
         }
     }
 
@@ -249,6 +259,55 @@ impl Cluster {
             .status()
             .expect("pg_ctl runs");
         assert!(restarted.success(), "it did not come back: {}", self.log());
+    }
+
+    /// Ask the server to stop, `smart` or `fast`, and return once it has been told. `pg_ctl` goes on
+    /// waiting for the end, and fails if there is none within a minute.
+    ///
+    /// # Panics
+    ///
+    /// When it never logs that it was asked.
+    pub fn stop(&self, mode: &str) -> std::process::Child {
+        let asked = format!("received {mode} shutdown request");
+        let before = self.log().matches(&asked).count();
+        let stopping = as_server_user(self.bin.join("pg_ctl"))
+            .args(["-w", "-t", "60", "-m", mode, "stop", "-D"])
+            .arg(self.data_folder())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("pg_ctl runs");
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while self.log().matches(&asked).count() == before {
+            assert!(
+                std::time::Instant::now() < patience,
+                "it was never asked: {}",
+                self.log()
+            );
+            std::thread::yield_now();
+        }
+        stopping
+    }
+
+    /// Start the server that [`stop`](Self::stop) has stopped.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start_again(&self) {
+        let started = as_server_user(self.bin.join("pg_ctl"))
+            .args(["-w", "-t", "60", "start", "-D"])
+            .arg(self.data_folder())
+            .arg("-l")
+            .arg(self.folder.join("log"))
+            .stdout(std::process::Stdio::null())
+            .status()
+            .expect("pg_ctl runs");
+        assert!(started.success(), "it did not start: {}", self.log());
+    }
+
+    /// Where a tablespace on the disk of [`ClusterBuilder::small_disk`] lies.
+    pub fn small_disk(&self) -> PathBuf {
+        self.folder.join("small/space")
     }
 
     /// The major version.

@@ -27,12 +27,38 @@ read -r _
 cd / && rm -rf "$2"
 "#;
 
+// The same with a small disk at $2/small, in a mount namespace of its own, which any user may have
+// who is root in a user namespace of its own. The server is nobody in one more: it refuses root.
+// $1 and $2 as above, $3 the size of the disk, $4 the script above.
+const ON_SMALL_DISK: &str = r#"
+mkdir "$2/small" && mount -t tmpfs -o "size=$3" tmpfs "$2/small" || { echo failed; exit 1; }
+unshare --user --map-user=65534 --map-group=65534 -- \
+    /bin/sh -c 'mkdir "$2/small/space"; eval "$3"' keeper "$1" "$2" "$4"
+umount "$2/small"
+rm -rf "$2"
+"#;
+
 impl Keeper {
-    /// Start the server whose data folder is `folder/data`; false when the server refused.
-    pub(crate) fn start(bin: &Path, folder: &Path) -> (Self, bool) {
-        let mut shell = as_server_user("/bin/sh")
-            .args(["-c", SCRIPT, "keeper"])
-            .args([bin, folder])
+    /// Start the server whose data folder is `folder/data`; false when the server refused. If
+    /// `small` says so, it sees a disk of that size as `folder/small`.
+    pub(crate) fn start(bin: &Path, folder: &Path, small: Option<&str>) -> (Self, bool) {
+        let mut command = match small {
+            None => {
+                let mut command = as_server_user("/bin/sh");
+                command.args(["-c", SCRIPT, "keeper"]).args([bin, folder]);
+                command
+            }
+            Some(size) => {
+                let mut command = as_server_user("unshare");
+                command
+                    .args(["--user", "--map-root-user", "--mount", "--"])
+                    .args(["/bin/sh", "-c", ON_SMALL_DISK, "keeper"])
+                    .args([bin, folder])
+                    .args([size, SCRIPT]);
+                command
+            }
+        };
+        let mut shell = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

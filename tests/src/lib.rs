@@ -17,11 +17,13 @@ mod clients;
 mod cluster;
 mod compare;
 mod database;
+mod dice;
 mod dr;
 mod fixture;
 mod keeper;
 mod oracle;
 mod proxy;
+mod source;
 pub mod tls;
 
 pub use clients::{Finished, Stock, client, stock, tool};
@@ -31,10 +33,12 @@ pub use compare::{
     normalized_schema, schema_dump,
 };
 pub use database::Database;
+pub use dice::Dice;
 pub use dr::{dr, dr_binary};
 pub use fixture::Polling;
 pub use oracle::{assert_same_toc, stock_toc, toc_differences};
-pub use proxy::{Fault, Proxy};
+pub use proxy::{Fault, Proxy, Way};
+pub use source::{Source, ended, files_below, signal, start, through};
 
 use std::path::{Path, PathBuf};
 

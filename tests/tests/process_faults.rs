@@ -4,122 +4,17 @@
 
 #![cfg(unix)]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dr_tests::{
-    Cluster, Database, Fault, Finished, Polling, Proxy, Stock, assert_same_contents,
-    assert_same_schema, dr,
+    Cluster, Database, Dice, Fault, Proxy, Source, Stock, assert_same_contents, assert_same_schema,
+    dr, ended, files_below, signal, start, through,
 };
-use serde_json::Value;
-use tempfile::TempDir;
 
 const MAJOR: u32 = 18;
 
 /// How many moments of a run are tried.
 const MOMENTS: u32 = 10;
-
-struct Source {
-    database: Database,
-    place: TempDir,
-}
-
-impl Source {
-    async fn new(votes: u64) -> Self {
-        let database = Cluster::shared(MAJOR).create_database("source").await;
-        Polling::with_votes(votes).load(&database).await;
-        Self {
-            database,
-            place: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn repo(&self) -> PathBuf {
-        self.place.path().join("repo")
-    }
-
-    fn backup_of(&self, conninfo: &str) -> Stock {
-        dr().args(["backup", conninfo, "--jobs", "2", "--repo"])
-            .arg(self.repo())
-    }
-
-    fn backup(&self) -> Stock {
-        self.backup_of(self.database.conninfo())
-    }
-
-    fn restore(&self, to: &str) -> Stock {
-        dr().args(["restore", "latest", "--jobs", "2", "--repo"])
-            .arg(self.repo())
-            .args(["--to", to])
-    }
-
-    /// The newest backup that is listed is whole; how many there are.
-    fn sound_backups(&self) -> usize {
-        let listed = dr().args(["list", "--json", "--repo"]).arg(self.repo());
-        let listed: Value = serde_json::from_str(listed.output_ok().text()).unwrap();
-        let backups = listed["backups"].as_array().unwrap();
-        dr().args(["verify", "latest", "--deep", "--repo"])
-            .arg(self.repo())
-            .output_ok();
-        backups.len()
-    }
-
-    /// Nothing but whole backups is left once the leftovers are swept.
-    fn sweep(&self) {
-        let sweep = || {
-            dr().args([
-                "prune",
-                "--orphans",
-                "--older-than",
-                "0s",
-                "--json",
-                "--repo",
-            ])
-            .arg(self.repo())
-            .output_ok()
-        };
-        sweep();
-        let again: Value = serde_json::from_str(sweep().text()).unwrap();
-        assert_eq!(again["swept"].as_array().map(Vec::len), Some(0), "{again}");
-    }
-}
-
-/// Through a proxy to the cluster.
-fn through(proxy: &Proxy, database: &str) -> String {
-    format!(
-        "host=127.0.0.1 port={} user=postgres dbname={database} connect_timeout=5",
-        proxy.port()
-    )
-}
-
-fn start(command: Stock) -> std::process::Child {
-    command
-        .into_command()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn signal(child: &std::process::Child, name: &str) {
-    // It may have ended by itself just before.
-    Command::new("kill")
-        .args([name, &child.id().to_string()])
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-}
-
-fn ended(child: std::process::Child) -> Finished {
-    let output = child.wait_with_output().unwrap();
-    Finished {
-        code: output.status.code(),
-        stdout: output.stdout,
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
 
 /// Runs it as often as there are moments and kills it at each; `make` is told the moment's number.
 /// The law holds whenever the kill strikes, also before the start and after the end.
@@ -137,46 +32,9 @@ fn killed_at_moments(
     }
 }
 
-/// Databases that restores have left under their temporary names for this one.
-async fn leftovers(database: &str) -> Vec<String> {
-    let query =
-        format!("SELECT datname FROM pg_database WHERE datname LIKE 'dr_restoring_{database}%'");
-    let rows = Cluster::shared(MAJOR)
-        .database("postgres")
-        .rows(&query)
-        .await;
-    rows.into_iter()
-        .map(|row| row[0].clone().unwrap())
-        .collect()
-}
-
-async fn exists(database: &str) -> bool {
-    let query = format!("SELECT count(*) FROM pg_database WHERE datname = '{database}'");
-    Cluster::shared(MAJOR)
-        .database("postgres")
-        .value(&query)
-        .await
-        == "1"
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                Ok(_) if entry.file_name() != "repository.json" => found.push(entry.path()),
-                _ => {}
-            }
-        }
-    }
-    found
-}
-
 #[tokio::test]
 async fn a_backup_killed_at_any_moment_is_whole_or_not_listed() {
-    let source = Source::new(20_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 20_000).await;
     let began = Instant::now();
     source.backup().output_ok();
     let whole = began.elapsed();
@@ -197,7 +55,7 @@ async fn a_backup_killed_at_any_moment_is_whole_or_not_listed() {
 
 #[tokio::test]
 async fn a_restore_killed_at_any_moment_never_bears_the_name_unproven() {
-    let source = Source::new(20_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 20_000).await;
     source.backup().output_ok();
     let conninfo = |name: &str| Cluster::shared(MAJOR).conninfo(name);
     let began = Instant::now();
@@ -219,8 +77,8 @@ async fn a_restore_killed_at_any_moment_never_bears_the_name_unproven() {
     );
     for name in made {
         let target = Cluster::shared(MAJOR).database(&name);
-        if !exists(&name).await {
-            let left = leftovers(&name).await;
+        if !Cluster::shared(MAJOR).has_database(&name).await {
+            let left = Cluster::shared(MAJOR).leftovers_of(&name).await;
             let again = source
                 .restore(target.conninfo())
                 .arg("--create")
@@ -241,7 +99,7 @@ async fn a_restore_killed_at_any_moment_never_bears_the_name_unproven() {
 
 #[tokio::test]
 async fn a_restore_in_one_transaction_that_is_killed_leaves_the_database_empty() {
-    let source = Source::new(20_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 20_000).await;
     source.backup().output_ok();
     let target = Cluster::shared(MAJOR).create_database("one").await;
     let began = Instant::now();
@@ -276,7 +134,7 @@ async fn a_restore_in_one_transaction_that_is_killed_leaves_the_database_empty()
 
 #[tokio::test]
 async fn an_extraction_killed_at_any_moment_gives_the_whole_table_or_none() {
-    let source = Source::new(5_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 5_000).await;
     source.backup().output_ok();
     let extract = |target: &Database| {
         dr().args(["extract", "latest", "--table", "public.votes_vote"])
@@ -309,7 +167,7 @@ async fn an_extraction_killed_at_any_moment_gives_the_whole_table_or_none() {
 
 #[tokio::test]
 async fn a_sweep_killed_at_any_moment_touches_no_backup_and_is_finished_by_the_next() {
-    let source = Source::new(1_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 1_000).await;
     source.backup().output_ok();
     let mut folders = vec![source.repo()];
     // The repository, the database, the backup.
@@ -348,10 +206,10 @@ async fn a_sweep_killed_at_any_moment_touches_no_backup_and_is_finished_by_the_n
     assert_eq!(std::fs::read_dir(&folders[1]).unwrap().count(), 1);
 }
 
-/// Offsets that nobody chose; the seed is in the message of whatever fails.
+/// Offsets that nobody chose; the message of whatever fails tells how to repeat them.
 #[tokio::test]
 async fn a_network_that_breaks_anywhere_at_all_leaves_nothing_half_done() {
-    let source = Source::new(2_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 2_000).await;
     let port = Cluster::shared(MAJOR).port();
     let name = source.database.name();
     let proxy = Proxy::before(port, Fault::None);
@@ -364,40 +222,35 @@ async fn a_network_that_breaks_anywhere_at_all_leaves_nothing_half_done() {
         .output_ok();
     let restored = proxy.passed();
     let listed = files_below(&source.repo());
-    let seed = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    let mut state = seed | 1;
-    // Numbers below `most`, after Marsaglia's xorshift.
-    let mut below = move |most: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state % most
-    };
+    let mut dice = Dice::new();
     for round in 0..5 {
         // Not the last bytes: those are goodbyes.
-        let fault = Fault::Cut(below(dumped * 9 / 10));
+        let fault = Fault::Cut(dice.below(dumped * 9 / 10));
         let proxy = Proxy::before(port, fault);
         let done = source.backup_of(&through(&proxy, name)).output();
-        let what = format!("seed {seed}, round {round}, {fault:?}: {}", done.stderr);
+        let what = format!("{dice}, round {round}, {fault:?}: {}", done.stderr);
         assert_eq!(done.code, Some(1), "{what}");
         assert_eq!(files_below(&source.repo()), listed, "{what}");
 
-        let fault = Fault::Cut(below(restored * 9 / 10));
+        let fault = Fault::Cut(dice.below(restored * 9 / 10));
         let target = format!("anywhere_{round}");
         let proxy = Proxy::before(port, fault);
         let done = source
             .restore(&through(&proxy, &target))
             .arg("--create")
             .output();
-        let what = format!("seed {seed}, round {round}, {fault:?}: {}", done.stderr);
+        let what = format!("{dice}, round {round}, {fault:?}: {}", done.stderr);
         assert_eq!(done.code, Some(1), "{what}");
-        assert!(!exists(&target).await, "{what}");
+        assert!(
+            !Cluster::shared(MAJOR).has_database(&target).await,
+            "{what}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_server_that_takes_the_connection_and_says_nothing_is_given_up_after_connect_timeout() {
-    let source = Source::new(100).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 100).await;
     let proxy = Proxy::before(Cluster::shared(MAJOR).port(), Fault::Stall(0));
     let conninfo = format!(
         "host=127.0.0.1 port={} user=postgres dbname={} connect_timeout=2",
@@ -415,7 +268,7 @@ async fn a_server_that_takes_the_connection_and_says_nothing_is_given_up_after_c
 
 #[tokio::test]
 async fn control_c_in_a_restore_leaves_no_database() {
-    let source = Source::new(50_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 50_000).await;
     source.backup().output_ok();
     let cluster = Cluster::shared(MAJOR);
     for (name, share) in [("interrupted_early", 3), ("interrupted_late", 2)] {
@@ -433,13 +286,13 @@ async fn control_c_in_a_restore_leaves_no_database() {
         drop(proxy);
         let done = ended(child);
         assert_eq!(done.code, Some(130), "{}", done.stderr);
-        assert!(!exists(name).await);
+        assert!(!Cluster::shared(MAJOR).has_database(name).await);
     }
 }
 
 #[tokio::test]
 async fn control_c_ends_the_run_when_nothing_answers_any_more() {
-    let source = Source::new(20_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 20_000).await;
     source.backup().output_ok();
     let listed = files_below(&source.repo());
     let port = Cluster::shared(MAJOR).port();
@@ -458,7 +311,7 @@ async fn control_c_ends_the_run_when_nothing_answers_any_more() {
         signal(&child, "-INT");
         let done = ended(child);
         assert_eq!(done.code, Some(130), "{}", done.stderr);
-        for leftover in leftovers(&name).await {
+        for leftover in Cluster::shared(MAJOR).leftovers_of(&name).await {
             assert!(done.stderr.contains(&leftover), "{}", done.stderr);
         }
     }
@@ -466,7 +319,7 @@ async fn control_c_ends_the_run_when_nothing_answers_any_more() {
 
 #[tokio::test]
 async fn a_backup_over_a_network_that_breaks_fails_and_leaves_nothing() {
-    let source = Source::new(5_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 5_000).await;
     let port = Cluster::shared(MAJOR).port();
     let name = source.database.name();
     let proxy = Proxy::before(port, Fault::None);
@@ -496,7 +349,7 @@ async fn a_backup_over_a_network_that_breaks_fails_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_restore_over_a_network_that_breaks_fails_and_leaves_no_name() {
-    let source = Source::new(5_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 5_000).await;
     source.backup().output_ok();
     let port = Cluster::shared(MAJOR).port();
     let proxy = Proxy::before(port, Fault::None);
@@ -515,8 +368,11 @@ async fn a_restore_over_a_network_that_breaks_fails_and_leaves_no_name() {
                 .arg("--create")
                 .output();
             assert_eq!(done.code, Some(1), "{fault:?}: {}", done.stderr);
-            assert!(!exists(&name).await, "{fault:?}");
-            for leftover in leftovers(&name).await {
+            assert!(
+                !Cluster::shared(MAJOR).has_database(&name).await,
+                "{fault:?}"
+            );
+            for leftover in Cluster::shared(MAJOR).leftovers_of(&name).await {
                 // Only where there was no way to drop it, and then it is said.
                 assert!(matches!(fault, Fault::Cut(_)), "{fault:?}: {}", done.stderr);
                 assert!(
@@ -531,7 +387,7 @@ async fn a_restore_over_a_network_that_breaks_fails_and_leaves_no_name() {
 
 #[tokio::test]
 async fn backends_that_are_terminated_end_the_run_and_leave_nothing() {
-    let source = Source::new(20_000).await;
+    let source = Source::on(&Cluster::shared(MAJOR), 20_000).await;
     source.backup().output_ok();
     let listed = files_below(&source.repo());
     let port = Cluster::shared(MAJOR).port();
@@ -570,18 +426,13 @@ async fn backends_that_are_terminated_end_the_run_and_leave_nothing() {
     drop(proxy);
     let done = ended(child);
     assert_eq!(done.code, Some(1), "{}", done.stderr);
-    assert!(!exists("ended").await);
+    assert!(!Cluster::shared(MAJOR).has_database("ended").await);
 }
 
 #[tokio::test]
 async fn a_server_that_dies_ends_the_run_and_leaves_nothing() {
     let cluster = Cluster::start(MAJOR);
-    let database = cluster.create_database("source").await;
-    Polling::with_votes(20_000).load(&database).await;
-    let source = Source {
-        database,
-        place: tempfile::tempdir().unwrap(),
-    };
+    let source = Source::on(&cluster, 20_000).await;
     source.backup().output_ok();
     let listed = files_below(&source.repo());
     for restoring in [false, true] {
@@ -615,40 +466,28 @@ async fn a_server_that_dies_ends_the_run_and_leaves_nothing() {
     assert_eq!(cluster.database("postgres").value(query).await, "0");
 }
 
+/// A terminal that is closed says so by SIGHUP, and nohup says that it is nobody's business.
 #[tokio::test]
-async fn a_full_disk_ends_a_backup_and_gets_its_space_back() {
-    let source = Source::new(50_000).await;
-    let dr_path = dr_tests::dr_binary();
-    // A file system of its own, in a mount namespace that ends with the shell.
-    let script = r#"
-        set -e
-        mount -t tmpfs -o size=400k tmpfs "$1"
-        "$2" backup "$3" --compress none --repo "$1/repo" && exit 99
-        code=$?
-        find "$1/repo" -type f ! -name repository.json
-        "$2" list --repo "$1/repo"
-        exit $code
-    "#;
-    let done = Stock::new("unshare")
-        .args([
-            "--mount",
-            "--map-root-user",
-            "--user",
-            "--",
-            "sh",
-            "-c",
-            script,
-            "sh",
-        ])
-        .arg(source.place.path())
-        .arg(dr_path)
-        .arg(source.database.conninfo())
-        .output();
-    assert_eq!(done.code, Some(1), "{}{}", done.text(), done.stderr);
-    assert!(
-        done.stderr.contains("No space left on device"),
-        "{}",
-        done.stderr
-    );
-    assert_eq!(done.text().trim(), "no backups");
+async fn a_terminal_that_is_closed_stops_the_run_unless_nohup_was_said() {
+    let source = Source::on(&Cluster::shared(MAJOR), 1_000).await;
+    source.backup().output_ok();
+    let cluster = Cluster::shared(MAJOR);
+    for (name, nohup, code) in [("hung_up", "", 130), ("not_hung_up", "trap '' HUP;", 0)] {
+        let proxy = Proxy::before(cluster.port(), Fault::Stall(50_000));
+        let script = format!(r#"{nohup} exec "$@""#);
+        let restore = Stock::new("sh")
+            .args(["-c", &script, "sh"])
+            .arg(dr_tests::dr_binary())
+            .args(["restore", "latest", "--create", "--repo"])
+            .arg(source.repo())
+            .args(["--to", &through(&proxy, name)]);
+        let child = start(restore);
+        proxy.wait_until_struck();
+        signal(&child, "-HUP");
+        proxy.release();
+        let done = ended(child);
+        assert_eq!(done.code, Some(code), "{}", done.stderr);
+        assert_eq!(cluster.has_database(name).await, code == 0);
+        assert_eq!(cluster.leftovers_of(name).await, [""; 0]);
+    }
 }

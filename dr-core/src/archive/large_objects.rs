@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limit;
-use crate::toc::{Entry, EntryId, Kind, Section, Toc};
+use crate::toc::{Entry, EntryId, Index, Kind, Section, Toc};
 
 /// The Toc with every group (BLOB METADATA) replaced by single BLOB entries, and with one BLOBS
 /// entry. A Toc without groups comes out as it is.
@@ -21,6 +21,7 @@ pub(super) fn one_by_one(toc: &Toc) -> Result<Toc> {
     if !toc.entries.iter().any(|entry| is_group(&entry)) {
         return Ok(toc.clone());
     }
+    let index = Index::of(toc);
     let mut ids = Ids::above(toc);
     let mut repeated = Repeated(0);
 
@@ -60,7 +61,7 @@ pub(super) fn one_by_one(toc: &Toc) -> Result<Toc> {
                 let group = entry
                     .dependencies
                     .first()
-                    .and_then(|id| toc.get(*id))
+                    .and_then(|id| index.get(toc, *id))
                     .filter(is_group)
                     .ok_or_else(|| {
                         wrong(entry, "the large objects it is for are not in the Toc")

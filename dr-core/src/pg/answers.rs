@@ -5,7 +5,7 @@
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::conn::{Conn, server_error};
+use super::conn::Conn;
 use crate::digest::{RowsDigest, RowsHasher};
 use crate::error::Result;
 
@@ -28,13 +28,13 @@ pub async fn digest(conn: &Conn, sql: &str) -> Result<RowsDigest> {
             },
             answers = &mut statement, if !over => {
                 // An error before the COPY begins leaves the tap where it is.
-                answers.map_err(server_error)?;
+                answers.map_err(|error| conn.failed(error))?;
                 over = true;
             }
         }
     }
     if !over {
-        statement.await.map_err(server_error)?;
+        statement.await.map_err(|error| conn.failed(error))?;
     }
     hasher.finish()
 }
@@ -49,7 +49,7 @@ pub async fn count(conn: &Conn, sql: &str) -> Result<u64> {
         .client()
         .simple_query(sql)
         .await
-        .map_err(server_error)?;
+        .map_err(|error| conn.failed(error))?;
     Ok(answers
         .iter()
         .map(|answer| match answer {

@@ -82,7 +82,7 @@ impl Conn {
     }
 
     /// The part of the wire below the driver.
-    pub(super) fn control(&self) -> &Control {
+    pub(super) fn control(&self) -> &Arc<Control> {
         &self.control
     }
 
@@ -121,7 +121,11 @@ impl Conn {
     ///
     /// `Server`, with the SQLSTATE.
     pub async fn rows(&self, sql: &str) -> Result<Vec<Row>> {
-        let rows = self.client.query(sql, &[]).await.map_err(server_error)?;
+        let rows = self
+            .client
+            .query(sql, &[])
+            .await
+            .map_err(|error| self.failed(error))?;
         Ok(rows
             .into_iter()
             .map(|row| Row {
@@ -137,9 +141,35 @@ impl Conn {
     ///
     /// `Server`, with the SQLSTATE.
     pub async fn run(&self, sql: &str) -> Result<()> {
-        self.client.batch_execute(sql).await.map_err(server_error)
+        self.client
+            .batch_execute(sql)
+            .await
+            .map_err(|error| self.failed(error))
+    }
+
+    /// The driver's error of this connection as ours.
+    pub(crate) fn failed(&self, error: tokio_postgres::Error) -> Error {
+        failed(&self.control, error)
     }
 }
+
+/// The driver's error as ours, of a connection that may be lost: then with what it was lost for,
+/// such as a time-out of the network or the server's farewell.
+pub(super) fn failed(control: &Control, error: tokio_postgres::Error) -> Error {
+    let lost = match control.lost() {
+        Some(lost) if error.is_closed() => lost,
+        _ => return server_error(error),
+    };
+    let failed = Error::new(ErrorKind::Connect, LOST);
+    match lost.as_db_error() {
+        Some(db) => failed
+            .with_sqlstate(db.code().code())
+            .caused_by(Error::new(ErrorKind::Server, db.message())),
+        None => failed.caused_by(Arc::clone(lost)),
+    }
+}
+
+const LOST: &str = "the connection to the server failed";
 
 /// The driver's error as ours: the server's message, detail and hint in one line, and its SQLSTATE.
 pub(crate) fn server_error(error: tokio_postgres::Error) -> Error {
@@ -149,7 +179,7 @@ pub(crate) fn server_error(error: tokio_postgres::Error) -> Error {
         } else {
             ErrorKind::Server
         };
-        return Error::new(kind, "the connection to the server failed").caused_by(error);
+        return Error::new(kind, LOST).caused_by(error);
     };
     let mut message = db.message().to_owned();
     if let Some(detail) = db.detail() {

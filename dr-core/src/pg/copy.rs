@@ -4,6 +4,7 @@
 //! Used by `live` and by `ops` for restoring and proving. Knows statements as text only.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +13,7 @@ use futures::{FutureExt as _, SinkExt as _, Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_postgres::SimpleQueryMessage;
 
-use super::conn::{Canceller, Conn, server_error};
+use super::conn::{Canceller, Conn, failed};
 use super::lanes::Lane;
 use super::wire::PIECE;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,8 +30,12 @@ pub fn copy_out(lane: Lane, sql: String, what: String) -> ByteStream {
     let canceller = conn.canceller();
     let pieces = conn.control().tap();
     let client = conn.shared_client();
+    let control = Arc::clone(conn.control());
     let statement = async move {
-        let answers = client.simple_query(&sql).await.map_err(server_error)?;
+        let answers = client
+            .simple_query(&sql)
+            .await
+            .map_err(|error| failed(&control, error))?;
         // The last statement is the COPY; its tag holds the number of rows.
         match answers.last() {
             Some(SimpleQueryMessage::CommandComplete(rows)) => Ok(*rows),
@@ -171,7 +176,7 @@ impl Drop for CopyOut {
 ///
 /// Those of `source`; `Server`, with the line and column the server complains of.
 pub async fn copy_in(conn: &Conn, sql: &str, mut source: ByteStream, what: &str) -> Result<u64> {
-    let refused = |error: tokio_postgres::Error| server_error(error).in_entry(what);
+    let refused = |error: tokio_postgres::Error| conn.failed(error).in_entry(what);
     let before = conn.control().errors();
     let sink = conn
         .client()

@@ -346,7 +346,7 @@ async fn log_in(
         .connect_raw(wire, Agreed)
         .await
         .map_err(|error| login_refused(info, host, error))?;
-    tokio::spawn(drive(connection));
+    tokio::spawn(drive(connection, Arc::clone(&control)));
     Ok(Link {
         client,
         control,
@@ -405,7 +405,7 @@ impl TlsConnect<Wire> for Agreed {
 }
 
 /// Moves the connection's bytes until it is closed; notices go to the log.
-async fn drive(mut connection: tokio_postgres::Connection<Wire, Wire>) {
+async fn drive(mut connection: tokio_postgres::Connection<Wire, Wire>, control: Arc<Control>) {
     use tokio_postgres::AsyncMessage;
     loop {
         match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
@@ -413,9 +413,10 @@ async fn drive(mut connection: tokio_postgres::Connection<Wire, Wire>) {
                 tracing::debug!(severity = notice.severity(), "{}", notice.message());
             }
             Some(Ok(_)) => {}
-            // Whoever waits for an answer gets an error of their own.
+            // Whoever waits for an answer is told only that there is none.
             Some(Err(error)) => {
                 tracing::debug!("connection lost: {error}");
+                control.lose(error);
                 return;
             }
             None => return,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use postgres_types::Type;
 
-use super::conn::{Conn, server_error};
+use super::conn::Conn;
 use super::lanes::Lane;
 use crate::dump::LargeObjectPiece;
 use crate::error::{Error, ErrorKind, Result};
@@ -123,7 +123,7 @@ async fn first_pieces(conn: &Conn, oids: &[u32]) -> Result<Vec<(u32, Bytes)>> {
             &[(&oids, Type::OID_ARRAY), (&FIRST, Type::INT4)],
         )
         .await
-        .map_err(server_error)?;
+        .map_err(|error| conn.failed(error))?;
     Ok(rows
         .iter()
         .map(|row| (row.get(0), Bytes::copy_from_slice(row.get::<_, &[u8]>(1))))
@@ -142,7 +142,7 @@ async fn piece(conn: &Conn, oid: u32, offset: i64) -> Result<Bytes> {
             ],
         )
         .await
-        .map_err(server_error)?;
+        .map_err(|error| conn.failed(error))?;
     Ok(rows
         .first()
         .map(|row| Bytes::copy_from_slice(row.get::<_, &[u8]>(0)))
@@ -180,7 +180,8 @@ pub async fn write(conn: &Conn, oid: u32, mut source: ByteStream) -> Result<u64>
                 )
                 .await
                 .map_err(|error| {
-                    server_error(error).in_entry(format_args!("large object {oid}"))
+                    conn.failed(error)
+                        .in_entry(format_args!("large object {oid}"))
                 })?;
             offset += piece.len() as i64;
         }

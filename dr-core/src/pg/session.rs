@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::conn::{Conn, ServerVersion, server_error};
+use super::conn::{Conn, ServerVersion, failed};
 use super::conninfo::ConnInfo;
 use super::dial::{Link, dial};
 use super::snapshot::{Snapshot, SnapshotOptions};
@@ -82,7 +82,7 @@ impl Session {
         link.client
             .batch_execute(&settings)
             .await
-            .map_err(server_error)?;
+            .map_err(|error| failed(&link.control, error))?;
         let conn = Conn::new(link, TextForm::of_encoding(&encoding), version);
         Ok(Self {
             info: info.clone(),
@@ -145,7 +145,7 @@ pub(super) async fn greet(link: &Link) -> Result<(ServerVersion, String)> {
              SHOW server_version_num; SHOW server_encoding",
         )
         .await
-        .map_err(server_error)?;
+        .map_err(|error| failed(&link.control, error))?;
     let mut values = answers.iter().filter_map(|answer| match answer {
         tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
         _ => None,

@@ -16,9 +16,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -56,6 +55,8 @@ pub(super) struct Control {
     errors: AtomicU64,
     /// Statements are byte-mapped text.
     byte_mapped: AtomicBool,
+    /// Why the connection was lost.
+    lost: OnceLock<Arc<tokio_postgres::Error>>,
 }
 
 impl Control {
@@ -71,6 +72,16 @@ impl Control {
     /// How many statements the server has refused so far.
     pub(super) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Acquire)
+    }
+
+    /// The connection is lost. Told before it is closed, so that whoever finds it closed can say why.
+    pub(super) fn lose(&self, why: tokio_postgres::Error) {
+        self.lost.get_or_init(|| Arc::new(why));
+    }
+
+    /// Why the connection was lost.
+    pub(super) fn lost(&self) -> Option<&Arc<tokio_postgres::Error>> {
+        self.lost.get()
     }
 
     /// From now on statements are byte-mapped text. Call between statements.

@@ -390,6 +390,8 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{location}");
             let scheme = location.split(':').next().expect("scheme");
             assert!(error.to_string().contains(scheme), "{error}");
+            let checked = crate::repo::Repository::check(location).expect_err("unsupported");
+            assert_eq!(checked.to_string(), error.to_string());
         }
         for (location, path) in [
             ("backups", "backups"),

@@ -104,6 +104,15 @@ impl Repository {
         Ok(Self::over(Backend::at(location)?))
     }
 
+    /// Whether [`open`](Self::open) would take this location. No store is asked, and nothing is made.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for a scheme that this build does not speak; `Usage` for what is no location.
+    pub fn check(location: &str) -> Result<()> {
+        Backend::at(location).map(drop)
+    }
+
     /// The repository in a store of the caller's; `name` is what errors and listings call it.
     pub fn with_store(store: Arc<dyn ObjectStore>, name: impl Into<String>) -> Self {
         Self::over(Backend::of_store(store, name, PartSizes::CLOUD))

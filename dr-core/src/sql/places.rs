@@ -64,6 +64,10 @@ pub(super) enum Store {
     Spool(Box<Spool>),
 }
 
+/// What failed when a spool takes no more; mostly its disk is full, and this says how to choose another.
+const SET_ASIDE: &str =
+    "the dump's data cannot be set aside; where the command does that is for TMPDIR to say";
+
 /// A private folder with one file for each entry that has data.
 pub(super) struct Spool {
     folder: Arc<TempDir>,
@@ -132,7 +136,7 @@ impl Spool {
             let file = options
                 .open(&path)
                 .await
-                .map_err(|error| failed("the dump's data cannot be set aside", &path, error))?;
+                .map_err(|error| failed(SET_ASIDE, &path, error))?;
             // A frame without a checksum decodes damage without a word.
             let encoder = ZstdEncoder::with_quality_and_params(
                 BufWriter::with_capacity(PIECE, file),
@@ -145,14 +149,14 @@ impl Spool {
         encoder
             .write_all(bytes)
             .await
-            .map_err(|error| failed("the dump's data cannot be set aside", &path, error))
+            .map_err(|error| failed(SET_ASIDE, &path, error))
     }
 
     async fn close(&mut self) -> Result<()> {
         if let Some((number, mut encoder)) = self.open.take() {
             encoder.shutdown().await.map_err(|error| {
                 let path = file_of(&self.folder, number);
-                failed("the dump's data cannot be set aside", &path, error)
+                failed(SET_ASIDE, &path, error)
             })?;
         }
         Ok(())

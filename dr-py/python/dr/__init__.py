@@ -107,6 +107,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "check_recipient",
+    "check_repository",
     "generate_key",
     "open_dump",
     "resolve",
@@ -137,6 +138,12 @@ def check_recipient(recipient: str) -> None:
     """Raises UsageError unless backups can be encrypted to it. No error repeats it: it may be an identity,
     given by mistake."""
     _outcome(_dr.check_recipient(recipient))
+
+
+def check_repository(location: Path) -> None:
+    """Raises UnsupportedError unless this build of dr speaks what the location names, and UsageError if it is
+    no location. Asks no store, so that there is nothing to wait for: the repository need not exist."""
+    _outcome(_dr.check_repository(path(location)))
 
 
 def resolve(database: Database) -> Target:

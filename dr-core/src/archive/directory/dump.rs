@@ -253,11 +253,14 @@ impl Dump for DirectoryDump {
     }
 
     fn size_hint(&self, id: EntryId) -> Option<u64> {
-        let (entry, name) = self.name_of(id).ok()?;
+        // Asked of every entry: those without data are not looked for in the Toc.
+        let Some(Name::One(index, name)) = self.names.get(&id) else {
+            return None;
+        };
         let (stored, method) = self.shelf.find(name)?;
         let size = self.shelf.sizes.get(&stored).copied().flatten()?;
         // pg_restore scales the list of large objects up by the same number, for want of a better.
-        let scaled = match entry.kind {
+        let scaled = match self.toc.entries[*index].kind {
             Kind::Blobs => size.saturating_mul(1024),
             _ => size,
         };

@@ -20,7 +20,7 @@ use crate::files::{ByteStream, Evidence, Files, LargeObjectEvidence};
 use crate::limits::claimed;
 use crate::pipeline::tap::Meter;
 use crate::repo::{Backup, Kind, Repository, StoredFiles};
-use crate::toc::{self, Entry, EntryId};
+use crate::toc::{self, Entry, EntryId, Index};
 
 /// Holds the contents of a backup against its manifest.
 pub(super) async fn contents(
@@ -87,7 +87,8 @@ async fn archive(
         }
     };
     let evidence = dump.evidence();
-    consistent(&dump, &evidence, report);
+    let index = Arc::new(Index::of(dump.toc()));
+    consistent(&dump, &index, &evidence, report);
     let mut waiting: Vec<EntryId> = dump
         .toc()
         .entries
@@ -104,9 +105,9 @@ async fn archive(
     loop {
         while tasks.len() < options.jobs {
             let Some(id) = waiting.pop() else { break };
-            let dump = dump.clone();
+            let (dump, index) = (dump.clone(), index.clone());
             let watch = options.watch.clone();
-            tasks.spawn(async move { (id, entry_contents(&*dump, id, &watch).await) });
+            tasks.spawn(async move { (id, entry_contents(&*dump, &index, id, &watch).await) });
         }
         let Some(done) = tasks.join_next().await else {
             break;
@@ -117,7 +118,13 @@ async fn archive(
         match found {
             Ok(Contents::Rows(found)) => {
                 let recorded = evidence.tables.get(&id.0).map(|table| table.digest);
-                rows(&name_of(&*dump, id), found, recorded, &evidence, report);
+                rows(
+                    &name_of(&*dump, &index, id),
+                    found,
+                    recorded,
+                    &evidence,
+                    report,
+                );
             }
             Ok(Contents::Statements) => {}
             Ok(Contents::LargeObjects(found)) => seen_objects.extend(found),
@@ -136,22 +143,19 @@ fn phase(watch: &Watch, items: usize, bytes: u64) {
     });
 }
 
-fn name_of(dump: &dyn Dump, id: EntryId) -> String {
-    dump.toc()
-        .get(id)
+fn name_of(dump: &dyn Dump, index: &Index, id: EntryId) -> String {
+    index
+        .get(dump.toc(), id)
         .map_or_else(|| format!("entry {id}"), Entry::to_string)
 }
 
 /// Whether table of contents and manifest speak of the same dump.
-fn consistent(dump: &Arc<dyn Dump>, evidence: &Evidence, report: &mut Report) {
-    let mut entries: BTreeMap<u32, &Entry> = BTreeMap::new();
-    for entry in &dump.toc().entries {
-        entries.insert(entry.id.0, entry);
-    }
+fn consistent(dump: &Arc<dyn Dump>, index: &Index, evidence: &Evidence, report: &mut Report) {
+    let entry_of = |id: &u32| index.get(dump.toc(), EntryId(*id));
     let tables = evidence.tables.keys().map(|id| (id, "the rows of a table"));
     let sequences = evidence.sequences.keys().map(|id| (id, "a sequence"));
     for (id, what) in tables.chain(sequences) {
-        if !entries.contains_key(id) {
+        if entry_of(id).is_none() {
             report.problem(
                 Outcome::Damaged,
                 format!("entry {id}"),
@@ -162,7 +166,7 @@ fn consistent(dump: &Arc<dyn Dump>, evidence: &Evidence, report: &mut Report) {
         }
     }
     for (id, sequence) in &evidence.sequences {
-        let Some(entry) = entries.get(id) else {
+        let Some(entry) = entry_of(id) else {
             continue;
         };
         // `SELECT pg_catalog.setval('public.s', 5, true);`
@@ -264,10 +268,14 @@ enum Contents {
     LargeObjects(BTreeMap<u32, LargeObjectEvidence>),
 }
 
-async fn entry_contents(dump: &dyn Dump, id: EntryId, watch: &Watch) -> Result<Contents> {
-    let entry = dump
-        .toc()
-        .get(id)
+async fn entry_contents(
+    dump: &dyn Dump,
+    index: &Index,
+    id: EntryId,
+    watch: &Watch,
+) -> Result<Contents> {
+    let entry = index
+        .get(dump.toc(), id)
         .ok_or_else(|| Error::new(ErrorKind::Bug, format!("entry {id} has left the Toc")))?;
     let item = Item::begin(watch, entry.to_string());
     match dump.data(id).await? {

@@ -6,7 +6,7 @@ use futures::{TryStreamExt as _, pin_mut};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::Record;
 use crate::limits::Limit;
-use crate::pg::conn::{Conn, server_error};
+use crate::pg::conn::Conn;
 use crate::text::copy_fields;
 
 /// Bytes of COPY text of one answer: it lies in the manifest, which everybody reads whole.
@@ -22,7 +22,11 @@ pub(super) async fn read(conn: &Conn, name: &str, sql: &str) -> Result<Record> {
 async fn answer(conn: &Conn, sql: &str) -> Result<Record> {
     let sql = sql.trim().trim_end_matches(';');
     // Names the columns, and takes one statement only.
-    let statement = conn.client().prepare(sql).await.map_err(server_error)?;
+    let statement = conn
+        .client()
+        .prepare(sql)
+        .await
+        .map_err(|error| conn.failed(error))?;
     let columns: Vec<String> = statement
         .columns()
         .iter()
@@ -32,12 +36,20 @@ async fn answer(conn: &Conn, sql: &str) -> Result<Record> {
         return Err(Error::new(ErrorKind::Usage, "it returns no columns"));
     }
     let copy = format!("COPY ({sql}\n) TO STDOUT");
-    let stream = conn.client().copy_out(&copy).await.map_err(server_error)?;
+    let stream = conn
+        .client()
+        .copy_out(&copy)
+        .await
+        .map_err(|error| conn.failed(error))?;
     pin_mut!(stream);
     let mut text = Vec::new();
     let mut longer = false;
     // Read to its end whatever comes: the connection is needed further on.
-    while let Some(piece) = stream.try_next().await.map_err(server_error)? {
+    while let Some(piece) = stream
+        .try_next()
+        .await
+        .map_err(|error| conn.failed(error))?
+    {
         longer |= (text.len() + piece.len()) as u64 > LONGEST.most();
         if !longer {
             text.extend_from_slice(&piece);

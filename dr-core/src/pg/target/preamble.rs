@@ -2,7 +2,7 @@
 //! target's version does not have.
 
 use crate::error::Result;
-use crate::pg::conn::{Conn, ServerVersion, server_error};
+use crate::pg::conn::{Conn, ServerVersion, failed};
 use crate::pg::conninfo::ConnInfo;
 use crate::pg::dial::dial;
 use crate::pg::session::greet;
@@ -103,7 +103,7 @@ pub async fn connect(info: &ConnInfo, preamble: &Preamble) -> Result<Conn> {
     link.client
         .batch_execute(&preamble.sql(version))
         .await
-        .map_err(server_error)?;
+        .map_err(|error| failed(&link.control, error))?;
     Ok(Conn::new(
         link,
         TextForm::of_encoding(&preamble.encoding),

@@ -116,6 +116,11 @@ def _of_alias(alias: str) -> Iterator[checks.CheckMessage]:
 
 
 def _of_repository(repository: str) -> Iterator[checks.CheckMessage]:
+    try:
+        dr.check_repository(repository)
+    except Error as error:
+        yield checks.Error(f"DR['REPOSITORY']: {line(error)}", id="dr.E009")
+        return
     scheme = conf.scheme_of(repository)
     if scheme == "memory":
         yield checks.Warning("DR['REPOSITORY'] is memory: its backups end with the process", id="dr.W007")
