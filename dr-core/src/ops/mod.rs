@@ -23,7 +23,7 @@ pub use crate::sql::reader::ReadOptions;
 pub use backup::{BackupOptions, CancellationToken, Receipt, backup};
 pub use extract::{Extract, ExtractOptions, Extracted, ExtractedTable, extract};
 pub use globals::{GlobalsOptions, RestoredGlobals, restore_globals};
-pub use open::{open_dump, open_script};
+pub use open::{open_dump, open_input, open_script};
 pub use prune::{PruneOptions, Pruned, prune_orphans};
 pub use restore::{
     Against, LargeObjectsProof, RestoreOptions, Restored, SequenceProof, TableProof, Verdict,
