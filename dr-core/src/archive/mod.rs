@@ -11,3 +11,4 @@ mod large_objects;
 mod rows;
 pub mod seekable;
 mod source;
+pub mod tar;

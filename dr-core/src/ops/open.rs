@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::archive::folder::Folder;
 use crate::archive::seekable::{Seekable, SeekableFile};
-use crate::archive::{custom, directory};
+use crate::archive::{custom, directory, tar};
 use crate::dump::Dump;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Files};
@@ -31,8 +31,8 @@ const HEAD: usize = 256 * 1024;
 ///
 /// # Errors
 ///
-/// `Missing` if there is nothing; those of [`directory::dump`], [`custom::dump`] and
-/// [`reader::open`].
+/// `Missing` if there is nothing; those of [`directory::dump`], [`custom::dump`],
+/// [`tar::files`] and [`reader::open`].
 pub async fn open_dump(path: &Path, options: &ReadOptions) -> Result<Arc<dyn Dump>> {
     let about = |error: Error| match error.key() {
         Some(_) => error,
@@ -76,7 +76,7 @@ pub async fn open_dump(path: &Path, options: &ReadOptions) -> Result<Arc<dyn Dum
 ///
 /// # Errors
 ///
-/// Those of [`custom::dump`] and [`reader::read`]; `Store` if it cannot be set aside.
+/// Those of [`custom::dump`], [`tar::files`] and [`reader::read`]; `Store` if it cannot be set aside.
 pub async fn open_input(input: Reader, options: &ReadOptions) -> Result<Arc<dyn Dump>> {
     let (head, rest) = head_of(stream_of(input)).await?;
     let (format, method) = recognize(&head).await;
@@ -105,7 +105,10 @@ async fn open_archive(
 ) -> Result<Arc<dyn Dump>> {
     let limits = options.bounds().clone();
     Ok(match format {
-        Format::Tar => return Err(Error::new(ErrorKind::Unsupported, "tar")),
+        Format::Tar => {
+            let files = tar::files(file, &limits).await?;
+            Arc::new(directory::dump_within(Arc::new(files), limits).await?)
+        }
         Format::Custom | Format::Script => Arc::new(custom::dump_within(file, limits).await?),
     })
 }

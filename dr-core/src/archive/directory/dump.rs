@@ -75,6 +75,8 @@ pub async fn dump_within(files: Arc<dyn Files>, limits: Limits) -> Result<Direct
             })?;
         let name = if entry.kind == Kind::Blobs && version < Version::V1_16 {
             "blobs.toc".to_owned() // whatever the entry says; see pg_dump's `_LoadLOs`
+        } else if entry.kind == Kind::Blobs && shelf.find(&name).is_none() {
+            format!("blobs_{}.toc", entry.id) // a tar's entry names a member that is not there
         } else {
             name
         };

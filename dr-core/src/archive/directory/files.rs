@@ -49,12 +49,16 @@ pub fn files_of_version(
     compression: Compression,
     version: Version,
 ) -> Result<DirectoryFiles> {
-    let toc = if version.groups_large_objects() {
-        dump.toc().clone()
-    } else {
-        large_objects::one_by_one(dump.toc())?
-    };
-    DirectoryFiles::new(dump, toc, compression, version)
+    DirectoryFiles::new(dump, compression, version, Order::BiggestFirst)
+}
+
+/// In which order the files of data are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// So that the biggest does not run alone at the end.
+    BiggestFirst,
+    /// As the Toc has them, and the large objects of an entry before their list.
+    OfToc,
 }
 
 /// A dump as the files of a directory archive; made by [`files`].
@@ -98,12 +102,22 @@ impl std::fmt::Debug for DirectoryFiles {
 }
 
 impl DirectoryFiles {
+    /// Uncompressed, in the order in which a tar has them.
+    pub(in crate::archive) fn in_order(dump: Arc<dyn Dump>, version: Version) -> Result<Self> {
+        Self::new(dump, Compression::None, version, Order::OfToc)
+    }
+
     fn new(
         dump: Arc<dyn Dump>,
-        toc: Toc,
         compression: Compression,
         version: Version,
+        order: Order,
     ) -> Result<Self> {
+        let toc = if version.groups_large_objects() {
+            dump.toc().clone()
+        } else {
+            large_objects::one_by_one(dump.toc())?
+        };
         let mut layout = Layout {
             version,
             suffix: compression.method().suffix(),
@@ -126,9 +140,8 @@ impl DirectoryFiles {
             places,
         };
         let toc = codec::write(&archived)?;
-        // One lane means one order: that of the Toc. Else the biggest goes first, so that it does
-        // not run alone at the end.
-        if dump.lanes() > 1 {
+        // One lane means one order: that of the Toc.
+        if order == Order::BiggestFirst && dump.lanes() > 1 {
             layout
                 .list
                 .sort_by_key(|file| std::cmp::Reverse(file.size_hint.unwrap_or(0)));
