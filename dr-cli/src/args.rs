@@ -329,8 +329,9 @@ Examples:
 
 Where the tables go is told by --to: a connection string or URI is a database, which may hold other
 tables already; - is standard output; a path is a plain SQL file if it ends with .sql (.sql.gz,
-.sql.zst, .sql.lz4), else a directory archive. Standard output gets the raw COPY rows of one table,
-and its report goes to standard error; --format says otherwise.")]
+.sql.zst, .sql.lz4), a custom archive if it ends with .dump, a tar archive if it ends with .tar
+(.tar.gz, …), else a directory archive. Standard output gets the raw COPY rows of one table, and its
+report goes to standard error; --format says otherwise.")]
 pub(crate) struct Extract {
     /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
     #[arg(value_name = "BACKUP|FILE")]
@@ -354,7 +355,7 @@ pub(crate) struct Extract {
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// Compression of what is written [default: as the name says; zstd:3 for a directory]
+    /// Compression of what is written [default: as the name says; zstd:3 for a directory or custom archive]
     #[arg(long, short = 'Z', value_name = "METHOD[:LEVEL]")]
     pub(crate) compress: Option<Compression>,
 
@@ -382,6 +383,10 @@ pub(crate) enum Format {
     Sql,
     /// A directory archive
     Directory,
+    /// A custom archive
+    Custom,
+    /// A tar archive
+    Tar,
     /// Raw COPY rows of one table
     Copy,
 }
