@@ -203,7 +203,8 @@ pub(crate) struct List {
 Examples:
   dr show latest --repo ./backups --identity operator.key
   dr show ./dump.sql.gz          a plain dump, whatever it is compressed with
-  dr show ./shop.dir --entries   a directory archive, entry by entry")]
+  dr show ./shop.dump            an archive in custom, tar or directory format
+  dr show ./shop.dir --entries   entry by entry")]
 pub(crate) struct Show {
     /// A backup (an id, the beginning of one, or latest), or a dump's path
     #[arg(value_name = "BACKUP|FILE")]

@@ -26,7 +26,7 @@
 //! | [`select`](toc::Toc::select), [`Plan::of`](toc::Plan::of) | a [`Toc`](toc::Toc) | a smaller one; the steps of a restore |
 //! | [`restore`](fn@ops::restore), [`restore_globals`](ops::restore_globals) | a plan, a [`Dump`], a database | the proof, table by table |
 //! | [`extract`](fn@ops::extract), [`rows`](fn@ops::rows) | a [`Dump`], a selection | a script, an archive, rows; rows one by one |
-//! | [`open_dump`](ops::open_dump), [`open_script`](ops::open_script) | a file, a folder, a pipe | a [`Dump`] |
+//! | [`open_dump`](ops::open_dump), [`open_input`](ops::open_input), [`open_script`](ops::open_script) | a file, a folder, a pipe | a [`Dump`] |
 //! | [`prune_orphans`](ops::prune_orphans) | a repository | what killed backups had left |
 //!
 //! Both are lazy views: nothing moves until a verb of [`ops`] pulls, and dropping a future aborts.

@@ -8,9 +8,9 @@ use dr_core::Dump;
 use dr_core::archive::codec::Version;
 use dr_core::archive::custom;
 use dr_core::ops::{ReadOptions, open_dump};
-use dr_core::pipeline::compression::Compression;
+use dr_core::pipeline::compression::{Compression, compress};
 use dr_tests::{Cluster, Database, Polling, assert_same_contents, assert_same_schema, dr};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
 
 /// Votes, strange names and values, large objects, a table of more than one chunk.
@@ -149,7 +149,7 @@ async fn stock_pg_restore_takes_custom_archives_of_dr() {
         let stock = place.path().join("stock.d");
         source
             .pg_dump(client)
-            .args(["-Fd", "--compress=none", "--file"])
+            .args(["-Fd", "--compress=0", "--file"])
             .arg(&stock)
             .output_ok();
         for compression in compressions {
@@ -172,5 +172,142 @@ async fn stock_pg_restore_takes_custom_archives_of_dr() {
             stock_restores(&source, client, &piped, &format!("{label}_pipe"), &[], true).await;
             dr_restores(&source, &piped, &format!("piped_{label}")).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn extracts_in_custom_and_tar_format_are_restored_by_dr_and_stock_pg_restore() {
+    for (major, client) in [(15, 15), (16, 16), (17, 17), (18, 18)] {
+        let source = filled(major, "extracts").await;
+        // Large objects belong to no table.
+        source
+            .sql("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+            .await;
+        let place: TempDir = tempfile::tempdir().unwrap();
+        let stock = place.path().join("stock.dump");
+        source
+            .pg_dump(client)
+            .args(["-Fc", "--compress=0", "--file"])
+            .arg(&stock)
+            .output_ok();
+        let extract = |to: &str, more: &[&str]| {
+            dr().arg("extract")
+                .arg(&stock)
+                .args(["--table", "public.wide", "--table", "*odd*.*", "--to", to])
+                .arg("--with-dependencies")
+                .args(more)
+                .output_ok()
+        };
+        let path = |name: &str| place.path().join(name);
+        let text = |name: &str| path(name).to_str().unwrap().to_owned();
+        extract(&text("x.dump"), &["--compress=gzip"]);
+        extract(&text("x.tar"), &[]);
+        extract(&text("x.tar.gz"), &[]);
+        let piped = extract("-", &["--format=custom", "--compress=gzip:1"]);
+        std::fs::write(path("piped"), &piped.stdout).unwrap();
+        let piped = extract("-", &["--format=tar"]);
+        std::fs::write(path("piped.tar"), &piped.stdout).unwrap();
+
+        let wanted = source.rows("SELECT * FROM wide ORDER BY n").await;
+        for (name, jobs) in [
+            ("x.dump", "2"),
+            ("x.tar", "1"),
+            ("piped", "1"),
+            ("piped.tar", "1"),
+        ] {
+            let list = dr_tests::stock(client, "pg_restore")
+                .arg("--list")
+                .arg(path(name))
+                .output_ok();
+            assert!(list.text().contains("TABLE DATA public wide"), "{name}");
+            let target = Cluster::shared(major).create_database("extracted").await;
+            target
+                .pg_restore(client)
+                .args(["--exit-on-error", "--jobs", jobs])
+                .arg(path(name))
+                .output_ok();
+            assert_eq!(
+                target.rows("SELECT * FROM wide ORDER BY n").await,
+                wanted,
+                "{name}"
+            );
+            let odd = r#"SELECT count(*) FROM "odd . schema"."Tab, ""le""""#;
+            assert_eq!(target.value(odd).await, "4", "{name}");
+        }
+        // One table, by pg_restore's own choice and by a list.
+        let target = Cluster::shared(major).create_database("chosen").await;
+        target
+            .pg_restore(client)
+            .args(["--exit-on-error", "--table=wide"])
+            .arg(path("x.dump"))
+            .output_ok();
+        assert_eq!(target.rows("SELECT * FROM wide ORDER BY n").await, wanted);
+        let list = dr_tests::stock(client, "pg_restore")
+            .arg("--list")
+            .arg(path("x.dump"))
+            .output_ok();
+        let chosen: String = list
+            .text()
+            .lines()
+            .filter(|line| line.contains(" public wide "))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        std::fs::write(path("list"), chosen).unwrap();
+        let target = Cluster::shared(major).create_database("listed").await;
+        target
+            .pg_restore(client)
+            .args(["--exit-on-error", "--use-list"])
+            .arg(path("list"))
+            .arg(path("x.dump"))
+            .output_ok();
+        assert_eq!(target.rows("SELECT * FROM wide ORDER BY n").await, wanted);
+        // And by dr, from a tar that is compressed as a whole.
+        let target = Cluster::shared(major).database(&format!("{}_dr", source.name()));
+        dr().arg("restore")
+            .arg(path("x.tar.gz"))
+            .args(["--create", "--to", target.conninfo()])
+            .output_ok();
+        assert_eq!(target.rows("SELECT * FROM wide ORDER BY n").await, wanted);
+        // `restore.sql`, by hand: what stands in it is what psql takes.
+        let out = path("unpacked");
+        std::fs::create_dir(&out).unwrap();
+        dr_tests::Stock::new("tar")
+            .args(["-C", out.to_str().unwrap(), "-xf"])
+            .arg(path("x.tar"))
+            .output_ok();
+        let script = std::fs::read_to_string(out.join("restore.sql")).unwrap();
+        assert!(script.contains("FROM '$$PATH$$/"), "{script}");
+        // The server reads other people's files only where it may.
+        let script = script
+            .replace("COPY ", "\\copy ")
+            .replace("$$PATH$$", out.to_str().unwrap());
+        let target = Cluster::shared(major).create_database("by_hand").await;
+        target.psql().input(script).output_ok();
+        assert_eq!(target.rows("SELECT * FROM wide ORDER BY n").await, wanted);
+    }
+}
+
+#[tokio::test]
+async fn an_archive_from_a_pipe_or_compressed_as_a_whole_is_set_aside_and_said_so() {
+    let source = filled(15, "aside").await;
+    let place: TempDir = tempfile::tempdir().unwrap();
+    for (format, packed) in [("-Fc", "gzip"), ("-Ft", "zstd:1"), ("-Fc", "lz4")] {
+        let archive = source.pg_dump(17).arg(format).output_ok().stdout;
+        let label = format!("{}_{}", format.trim_start_matches('-'), &packed[..3]);
+        let target = Cluster::shared(15).database(&format!("{}_{label}_in", source.name()));
+        let done = dr()
+            .args(["restore", "-", "--create", "--to", target.conninfo()])
+            .input(archive.clone())
+            .output_ok();
+        let said = format!("{}{}", done.stderr, done.text());
+        assert!(said.contains("set aside"), "{said}");
+        assert_same_contents(&source, &target).await;
+
+        let plain = futures::stream::iter([Ok(bytes::Bytes::from(archive))]).boxed();
+        let compression: Compression = packed.parse().unwrap();
+        let pieces: Vec<bytes::Bytes> = compress(plain, compression).try_collect().await.unwrap();
+        let path = place.path().join(&label);
+        std::fs::write(&path, pieces.concat()).unwrap();
+        dr_restores(&source, &path, &label).await;
     }
 }
