@@ -219,7 +219,7 @@ async fn data_of(dump: &dyn Dump) -> Read {
 /// Damages an archive with checksums in every way, and holds what is still read against what was.
 async fn damaged_everywhere(name: &str, sound: &Bytes) {
     let dump = custom::dump(Arc::new(sound.clone())).await.unwrap();
-    let toc = dump.toc().clone();
+    let (toc, method) = (dump.toc().clone(), dump.method());
     let wanted = data_of(&dump).await;
     assert!(wanted.values().all(Result::is_ok), "{name}");
     let mut refused = 0;
@@ -239,11 +239,11 @@ async fn damaged_everywhere(name: &str, sound: &Bytes) {
         ]
     });
     for (what, bytes) in edits {
-        let Ok(dump) = custom::dump(Arc::new(Bytes::from(bytes))).await else {
+        let Ok(again) = custom::dump(Arc::new(Bytes::from(bytes))).await else {
             refused += 1;
             continue;
         };
-        for (id, data) in data_of(&dump).await {
+        for (id, data) in data_of(&again).await {
             match data {
                 Err(kind) => {
                     assert!(
@@ -255,8 +255,10 @@ async fn damaged_everywhere(name: &str, sound: &Bytes) {
                     );
                     refused += 1;
                 }
-                // A table of contents has no checksum: an entry that says to be another is one.
-                Ok(_) if dump.toc().get(id) != toc.get(id) => {}
+                // What stands in front has no checksum: data said to be compressed otherwise is other
+                // data, and an entry that says to be another one is another one.
+                Ok(_) if method != again.method() => {}
+                Ok(_) if again.toc().get(id) != toc.get(id) => {}
                 Ok(found) => assert_eq!(
                     Some(&found),
                     wanted.get(&id).and_then(|data| data.as_ref().ok()),
@@ -271,7 +273,7 @@ async fn damaged_everywhere(name: &str, sound: &Bytes) {
 #[tokio::test]
 async fn a_custom_archive_damaged_anywhere_is_an_error_or_the_same() {
     // zlib has a checksum; zstd and lz4 have one as dr writes them.
-    for name in ["15-6", "17-piped", "18-gzip"] {
+    for name in ["15-6", "17-piped"] {
         damaged_everywhere(name, &bytes_of(&format!("custom/{name}"))).await;
     }
     for compression in [Compression::Zstd(3), Compression::Lz4(0)] {
