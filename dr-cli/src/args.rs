@@ -227,14 +227,15 @@ Examples:
   dr verify latest --repo ./backups               every stored byte; needs no key
   dr verify 2026 --repo ./backups --quick         the commit mark and sizes
   dr verify latest --repo ./backups --deep --identity operator.key
-  dr verify latest --repo ./backups --against-live dbname=shop   does the database still hold it?")]
+  dr verify latest --repo ./backups --against-live dbname=shop   does the database still hold it?
+  dr verify ./shop.dump                           can all of what pg_dump wrote be read?")]
 pub(crate) struct Verify {
-    /// A backup: an id, the beginning of one, or latest
-    #[arg(value_name = "BACKUP")]
-    pub(crate) backup: String,
+    /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
+    #[arg(value_name = "BACKUP|FILE")]
+    pub(crate) what: String,
 
     #[command(flatten)]
-    pub(crate) repo: Repo,
+    pub(crate) repo: MaybeRepo,
 
     /// Only the commit mark and the sizes of what is stored
     #[arg(long, conflicts_with = "deep")]

@@ -9,7 +9,7 @@ use dr_core::archive::codec::Version;
 use dr_core::archive::custom;
 use dr_core::ops::{ReadOptions, open_dump};
 use dr_core::pipeline::compression::{Compression, compress};
-use dr_tests::{Cluster, Database, Polling, assert_same_contents, assert_same_schema, dr};
+use dr_tests::{Cluster, Database, Polling, assert_same_contents, assert_same_schema, dr, fixture};
 use futures::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
 
@@ -310,4 +310,40 @@ async fn an_archive_from_a_pipe_or_compressed_as_a_whole_is_set_aside_and_said_s
         std::fs::write(&path, pieces.concat()).unwrap();
         dr_restores(&source, &path, &label).await;
     }
+}
+
+#[test]
+fn dumps_in_every_format_are_verified_and_what_is_damaged_is_named() {
+    let archives = fixture("archives");
+    for name in [
+        "15-0",
+        "custom/15-0",
+        "custom/17-piped",
+        "custom/17-zstd",
+        "tar/15",
+        "tar/18",
+    ] {
+        let done = dr().arg("verify").arg(archives.join(name)).output_ok();
+        let text = done.text();
+        assert!(text.contains("sound"), "{name}: {text}");
+        assert!(text.contains("3 tables with 28 rows"), "{name}: {text}");
+        assert!(text.contains("3 large objects"), "{name}: {text}");
+    }
+    let place: TempDir = tempfile::tempdir().unwrap();
+    let cut = place.path().join("cut.dump");
+    let mut sound = std::fs::read(archives.join("custom/18-gzip")).unwrap();
+    sound.truncate(sound.len() - 200);
+    std::fs::write(&cut, sound).unwrap();
+    let done = dr().args(["--json", "verify"]).arg(&cut).output();
+    assert_eq!(done.code, Some(3), "{}", done.text());
+    assert!(
+        done.text().contains("\"outcome\": \"damaged\""),
+        "{}",
+        done.text()
+    );
+    assert!(done.text().contains("cut short"), "{}", done.text());
+    // What is not damaged is still read.
+    assert!(done.text().contains("\"tables\": 2"), "{}", done.text());
+    let refused = dr().args(["verify", "--quick"]).arg(&cut).output();
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
 }

@@ -31,6 +31,6 @@ pub use restore::{
 };
 pub use rows::{Row, Rows, rows};
 pub use verify::{
-    LiveOptions, LiveReport, LiveTable, Outcome, Problem, Report, VerifyLevel, VerifyOptions,
-    verify, verify_against_live,
+    DumpReport, LiveOptions, LiveReport, LiveTable, Outcome, Problem, Report, VerifyLevel,
+    VerifyOptions, verify, verify_against_live, verify_dump,
 };

@@ -128,7 +128,7 @@ async fn archive(
     Ok(())
 }
 
-fn phase(watch: &Watch, items: usize, bytes: u64) {
+pub(super) fn phase(watch: &Watch, items: usize, bytes: u64) {
     watch.tell(Event::Phase {
         phase: Phase::Prove,
         items: items as u64,
@@ -257,14 +257,18 @@ fn large_objects(
     }
 }
 
-enum Contents {
+pub(super) enum Contents {
     Rows(RowsDigest),
     /// INSERT statements: whole, but there are no rows to digest.
     Statements,
     LargeObjects(BTreeMap<u32, LargeObjectEvidence>),
 }
 
-async fn entry_contents(dump: &dyn Dump, id: EntryId, watch: &Watch) -> Result<Contents> {
+pub(super) async fn entry_contents(
+    dump: &dyn Dump,
+    id: EntryId,
+    watch: &Watch,
+) -> Result<Contents> {
     let entry = dump
         .toc()
         .get(id)
