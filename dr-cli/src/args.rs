@@ -203,7 +203,8 @@ pub(crate) struct List {
 Examples:
   dr show latest --repo ./backups --identity operator.key
   dr show ./dump.sql.gz          a plain dump, whatever it is compressed with
-  dr show ./shop.dir --entries   a directory archive, entry by entry")]
+  dr show ./shop.dump            an archive in custom, tar or directory format
+  dr show ./shop.dir --entries   entry by entry")]
 pub(crate) struct Show {
     /// A backup (an id, the beginning of one, or latest), or a dump's path
     #[arg(value_name = "BACKUP|FILE")]
@@ -226,14 +227,15 @@ Examples:
   dr verify latest --repo ./backups               every stored byte; needs no key
   dr verify 2026 --repo ./backups --quick         the commit mark and sizes
   dr verify latest --repo ./backups --deep --identity operator.key
-  dr verify latest --repo ./backups --against-live dbname=shop   does the database still hold it?")]
+  dr verify latest --repo ./backups --against-live dbname=shop   does the database still hold it?
+  dr verify ./shop.dump                           can all of what pg_dump wrote be read?")]
 pub(crate) struct Verify {
-    /// A backup: an id, the beginning of one, or latest
-    #[arg(value_name = "BACKUP")]
-    pub(crate) backup: String,
+    /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
+    #[arg(value_name = "BACKUP|FILE")]
+    pub(crate) what: String,
 
     #[command(flatten)]
-    pub(crate) repo: Repo,
+    pub(crate) repo: MaybeRepo,
 
     /// Only the commit mark and the sizes of what is stored
     #[arg(long, conflicts_with = "deep")]
@@ -329,8 +331,9 @@ Examples:
 
 Where the tables go is told by --to: a connection string or URI is a database, which may hold other
 tables already; - is standard output; a path is a plain SQL file if it ends with .sql (.sql.gz,
-.sql.zst, .sql.lz4), else a directory archive. Standard output gets the raw COPY rows of one table,
-and its report goes to standard error; --format says otherwise.")]
+.sql.zst, .sql.lz4), a custom archive if it ends with .dump, a tar archive if it ends with .tar
+(.tar.gz, …), else a directory archive. Standard output gets the raw COPY rows of one table, and its
+report goes to standard error; --format says otherwise.")]
 pub(crate) struct Extract {
     /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
     #[arg(value_name = "BACKUP|FILE")]
@@ -354,7 +357,7 @@ pub(crate) struct Extract {
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// Compression of what is written [default: as the name says; zstd:3 for a directory]
+    /// Compression of what is written [default: as the name says; zstd:3 for a directory or custom archive]
     #[arg(long, short = 'Z', value_name = "METHOD[:LEVEL]")]
     pub(crate) compress: Option<Compression>,
 
@@ -382,6 +385,10 @@ pub(crate) enum Format {
     Sql,
     /// A directory archive
     Directory,
+    /// A custom archive
+    Custom,
+    /// A tar archive
+    Tar,
     /// Raw COPY rows of one table
     Copy,
 }

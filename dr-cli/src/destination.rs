@@ -11,7 +11,7 @@ use crate::args::Format;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Destination<'a> {
     Database(&'a str),
-    Output(Format),
+    Output(Format, Compression),
     File(Format, &'a Path, Compression),
 }
 
@@ -25,10 +25,15 @@ pub(crate) fn destination(
     if to == "-" {
         return match (format.unwrap_or(Format::Copy), compress) {
             (Format::Directory, _) => Err(usage("a directory archive does not fit into a stream")),
+            // Its data is compressed inside.
+            (Format::Custom, compress) => Ok(Destination::Output(
+                Format::Custom,
+                compress.unwrap_or_default(),
+            )),
             (_, Some(_)) => Err(usage(
                 "standard output is not compressed: pipe it into the program of your choice",
             )),
-            (format, None) => Ok(Destination::Output(format)),
+            (format, None) => Ok(Destination::Output(format, Compression::None)),
         };
     }
     if is_database(to) {
@@ -48,13 +53,16 @@ pub(crate) fn destination(
     }
     let method = Method::of_name(to);
     let inside = to.strip_suffix(method.suffix()).unwrap_or(to);
-    let format = format.unwrap_or(match inside.ends_with(".sql") {
-        true => Format::Sql,
-        false => Format::Directory,
+    let format = format.unwrap_or(match inside.rsplit_once('.') {
+        Some((_, "sql")) => Format::Sql,
+        Some((_, "tar")) => Format::Tar,
+        // Its data is compressed inside: `.dump.gz` would be something else.
+        Some((_, "dump")) if method == Method::None => Format::Custom,
+        _ => Format::Directory,
     });
     let compression = compress.unwrap_or(match format {
-        Format::Directory => Compression::from(Method::Zstd),
-        Format::Sql | Format::Copy => Compression::from(method),
+        Format::Directory | Format::Custom => Compression::from(Method::Zstd),
+        Format::Sql | Format::Tar | Format::Copy => Compression::from(method),
     });
     Ok(Destination::File(format, path, compression))
 }
@@ -80,19 +88,31 @@ mod tests {
         for database in ["postgres:///shop", "dbname=shop", "host=/run user=x"] {
             assert_eq!(plain(database), Destination::Database(database));
         }
-        assert_eq!(plain("-"), Destination::Output(Format::Copy));
+        assert_eq!(
+            plain("-"),
+            Destination::Output(Format::Copy, Compression::None)
+        );
         for (to, format, compression) in [
             ("polls.sql", Format::Sql, Compression::None),
             ("./polls.sql.gz", Format::Sql, Compression::Gzip(6)),
             ("/x=y/polls.sql.zst", Format::Sql, Compression::Zstd(3)),
             ("./polls", Format::Directory, Compression::Zstd(3)),
             ("out/polls.d", Format::Directory, Compression::Zstd(3)),
+            ("polls.dump", Format::Custom, Compression::Zstd(3)),
+            ("./polls.dump.gz", Format::Directory, Compression::Zstd(3)),
+            ("polls.tar", Format::Tar, Compression::None),
+            ("polls.tar.gz", Format::Tar, Compression::Gzip(6)),
         ] {
             assert_eq!(
                 plain(to),
                 Destination::File(format, Path::new(to), compression)
             );
         }
+        let custom = destination("-", Some(Format::Custom), Some(Compression::Gzip(9))).unwrap();
+        assert_eq!(
+            custom,
+            Destination::Output(Format::Custom, Compression::Gzip(9))
+        );
         let rows = destination("votes.lz4", Some(Format::Copy), None).unwrap();
         assert_eq!(
             rows,
@@ -106,6 +126,7 @@ mod tests {
             ("shop", None, None),
             ("-", Some(Format::Directory), None),
             ("-", None, Some(Compression::Gzip(1))),
+            ("-", Some(Format::Tar), Some(Compression::Gzip(1))),
             ("dbname=shop", Some(Format::Sql), None),
             ("postgres:///shop", None, Some(Compression::None)),
         ] {

@@ -82,7 +82,7 @@ pub(crate) async fn dump_of(files: StoredFiles, limits: &Limits) -> Result<Arc<d
 /// The dump in a file or folder, or on standard input.
 pub(crate) async fn open_file(path: &Path, options: &ReadOptions) -> Result<Arc<dyn Dump>> {
     if path == Path::new("-") {
-        ops::open_script(Box::pin(tokio::io::stdin()), options).await
+        ops::open_input(Box::pin(tokio::io::stdin()), options).await
     } else {
         ops::open_dump(path, options).await
     }

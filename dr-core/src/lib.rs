@@ -23,10 +23,11 @@
 //! |---|---|---|
 //! | [`backup`](fn@ops::backup) | [`Files`], a repository | a committed backup and its [`Receipt`](ops::Receipt) |
 //! | [`verify`](fn@ops::verify), [`verify_against_live`](ops::verify_against_live) | a backup; a dump and a live database | a report, object by object or table by table |
+//! | [`verify_dump`](ops::verify_dump) | a [`Dump`] | whether all of it can be read |
 //! | [`select`](toc::Toc::select), [`Plan::of`](toc::Plan::of) | a [`Toc`](toc::Toc) | a smaller one; the steps of a restore |
 //! | [`restore`](fn@ops::restore), [`restore_globals`](ops::restore_globals) | a plan, a [`Dump`], a database | the proof, table by table |
 //! | [`extract`](fn@ops::extract), [`rows`](fn@ops::rows) | a [`Dump`], a selection | a script, an archive, rows; rows one by one |
-//! | [`open_dump`](ops::open_dump), [`open_script`](ops::open_script) | a file, a folder, a pipe | a [`Dump`] |
+//! | [`open_dump`](ops::open_dump), [`open_input`](ops::open_input), [`open_script`](ops::open_script) | a file, a folder, a pipe | a [`Dump`] |
 //! | [`prune_orphans`](ops::prune_orphans) | a repository | what killed backups had left |
 //!
 //! Both are lazy views: nothing moves until a verb of [`ops`] pulls, and dropping a future aborts.

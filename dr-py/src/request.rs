@@ -232,6 +232,8 @@ pub(crate) struct RestoreGlobals {
 pub(crate) enum To {
     Script(PathBuf),
     Directory(PathBuf),
+    Custom(PathBuf),
+    Tar(PathBuf),
     Rows(PathBuf),
 }
 

@@ -343,6 +343,8 @@ async fn extract(request: request::Extract, work: &Work) -> Result<Value> {
     let to = match request.to {
         Some(request::To::Script(path)) => ops::Extract::Script(path, compression),
         Some(request::To::Directory(path)) => ops::Extract::Directory(path, compression),
+        Some(request::To::Custom(path)) => ops::Extract::Custom(path, compression),
+        Some(request::To::Tar(path)) => ops::Extract::Tar(path, compression),
         Some(request::To::Rows(path)) => ops::Extract::Rows(path, compression),
         None => return Err(Error::new(ErrorKind::Usage, "say where to extract to")),
     };

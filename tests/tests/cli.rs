@@ -183,16 +183,15 @@ async fn foreign_dumps_are_recognized_by_their_content() {
     let cut = dr().arg("show").arg(&script).output();
     assert_eq!(cut.code, Some(3), "{}", cut.stderr);
 
-    for (format, name) in [("-Fc", "custom"), ("-Ft", "tar")] {
+    for format in ["-Fc", "-Ft"] {
         let file = place.path().join(format);
         source
             .pg_dump(18)
             .args([format, "-f"])
             .arg(&file)
             .output_ok();
-        let refused = dr().arg("show").arg(&file).output();
-        assert_eq!(refused.code, Some(1));
-        assert!(refused.stderr.contains(name), "{}", refused.stderr);
+        let show = dr().arg("show").arg(&file).output_ok();
+        assert!(show.text().contains("public.votes_vote"), "{}", show.text());
     }
     assert_eq!(dr().args(["show", "./nothing.sql"]).output().code, Some(4));
 }

@@ -41,10 +41,12 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
         Destination::Database(to) => {
             into_database(context, options, &*dump, &selected.toc, to).await
         }
-        Destination::Output(format) => {
+        Destination::Output(format, compression) => {
             let stdout = Box::pin(tokio::io::stdout());
             let to = match format {
                 Format::Copy => To::RowsTo(stdout),
+                Format::Custom => To::CustomTo(stdout, compression),
+                Format::Tar => To::TarTo(stdout),
                 Format::Sql | Format::Directory => To::ScriptTo(stdout),
             };
             let extracted = work(context, options, dump, selected.toc, to).await?;
@@ -56,6 +58,8 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
             let to = match format {
                 Format::Sql => To::Script(path, compression),
                 Format::Directory => To::Directory(path, compression),
+                Format::Custom => To::Custom(path, compression),
+                Format::Tar => To::Tar(path, compression),
                 Format::Copy => To::Rows(path, compression),
             };
             let extracted = work(context, options, dump, selected.toc, to).await?;
@@ -66,14 +70,19 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
 
 /// Options that the destination gives no meaning are refused, not ignored.
 fn check(to: &Destination<'_>, options: &Extract) -> Result<()> {
-    let directory = matches!(to, Destination::File(Format::Directory, ..));
-    let rows = matches!(
-        to,
-        Destination::Output(Format::Copy) | Destination::File(Format::Copy, ..)
+    let format = match to {
+        Destination::Database(_) => None,
+        Destination::Output(format, _) | Destination::File(format, ..) => Some(*format),
+    };
+    let directory = format == Some(Format::Directory);
+    let archive = matches!(
+        format,
+        Some(Format::Directory | Format::Custom | Format::Tar)
     );
+    let rows = format == Some(Format::Copy);
     let refused = if options.jobs.is_some() && !directory {
         "--jobs is for a directory archive: everything else is one stream or one transaction"
-    } else if directory && options.no_owner {
+    } else if archive && options.no_owner {
         "an archive keeps its owners: give --no-owner to who restores it"
     } else if rows && (options.no_owner || options.no_acl || options.with_dependencies) {
         "rows alone have no owner, privileges or dependencies"

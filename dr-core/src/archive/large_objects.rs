@@ -97,6 +97,21 @@ pub(super) fn one_by_one(toc: &Toc) -> Result<Toc> {
     Ok(toc)
 }
 
+/// The entries of the dump's own Toc that hold the large objects of `entry`, which is one of `toc`:
+/// a Toc with single objects may have been made of one with groups, whose entries the dump still
+/// goes by.
+pub(super) fn sources(own: &Toc, toc: &Toc, entry: &Entry) -> Result<Vec<EntryId>> {
+    Ok(match own.get(entry.id) {
+        Some(known) if own.large_objects(known)? == toc.large_objects(entry)? => vec![known.id],
+        _ => own
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == Kind::Blobs && entry.has_data)
+            .map(|entry| entry.id)
+            .collect(),
+    })
+}
+
 fn single(group: &Entry, id: EntryId, oid: u32) -> Entry {
     let mut entry = Entry::new(id, Kind::Blob, oid.to_string());
     entry.section = Section::PreData;

@@ -4,6 +4,11 @@
 //! grammar, or a repository: what it reads and writes are [`Files`](crate::Files).
 
 pub mod codec;
+pub mod custom;
 pub mod directory;
 pub mod folder;
 mod large_objects;
+mod rows;
+pub mod seekable;
+mod source;
+pub mod tar;

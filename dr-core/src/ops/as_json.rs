@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{LiveReport, Pruned, Report, Restored};
+use super::{DumpReport, LiveReport, Pruned, Report, Restored};
 use crate::dump::Dump;
 use crate::error::Error;
 use crate::repo::{Backup, Listing, Manifest, Orphan};
@@ -147,6 +147,11 @@ pub fn shown(toc: &Toc, name: &[u8]) -> String {
 
 /// A verification, with what it comes to.
 pub fn report(report: &Report) -> Value {
+    with(report, "outcome", report.outcome())
+}
+
+/// A dump that was read through, with what it comes to.
+pub fn dump_report(report: &DumpReport) -> Value {
     with(report, "outcome", report.outcome())
 }
 

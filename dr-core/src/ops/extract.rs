@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Verdict;
 use super::part::Part;
-use crate::archive::{directory, folder};
+use crate::archive::{custom, directory, folder, tar};
 use crate::digest::RowsDigest;
 use crate::dump::Dump;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,10 +33,19 @@ pub enum Extract {
     Script(PathBuf, Compression),
     /// The folder of a directory archive, which must not exist or be empty; likewise.
     Directory(PathBuf, Compression),
+    /// A custom archive in a file, with the places of its data recorded; likewise.
+    Custom(PathBuf, Compression),
+    /// A tar archive in a file, compressed as a whole or not; likewise. pg_restore takes one that
+    /// is not.
+    Tar(PathBuf, Compression),
     /// A file of the COPY rows of the one table selected, and nothing else; likewise.
     Rows(PathBuf, Compression),
     /// A plain SQL script into a writer.
     ScriptTo(Writer),
+    /// A custom archive into a writer; the places of its data are not recorded in it.
+    CustomTo(Writer, Compression),
+    /// A tar archive into a writer.
+    TarTo(Writer),
     /// The COPY rows of the one table selected into a writer, and nothing else.
     RowsTo(Writer),
 }
@@ -50,9 +59,17 @@ impl std::fmt::Debug for Extract {
             Self::Directory(path, compression) => {
                 write!(f, "Directory({}, {compression})", path.display())
             }
+            Self::Custom(path, compression) => {
+                write!(f, "Custom({}, {compression})", path.display())
+            }
+            Self::Tar(path, compression) => {
+                write!(f, "Tar({}, {compression})", path.display())
+            }
             Self::Rows(path, compression) => {
                 write!(f, "Rows({}, {compression})", path.display())
             }
+            Self::CustomTo(_, compression) => write!(f, "CustomTo(.., {compression})"),
+            Self::TarTo(_) => f.write_str("TarTo(..)"),
             Self::ScriptTo(_) => f.write_str("ScriptTo(..)"),
             Self::RowsTo(_) => f.write_str("RowsTo(..)"),
         }
@@ -222,6 +239,29 @@ async fn write(
             let files = directory::files(dump, compression)?;
             folder::export(&files, &path, options.jobs).await
         }
+        Extract::Custom(path, compression) => {
+            let archive = custom::archive(part.clone(), compression)?;
+            let unfinished = Unfinished::beside(&path).await?;
+            let mut file = unfinished.file()?;
+            let written = archive.write(&mut file).await;
+            written.map_err(|error| match error.kind() {
+                ErrorKind::Store if error.key().is_none() => error.of_key(path.display()),
+                _ => error,
+            })?;
+            unfinished.finish(file).await
+        }
+        Extract::Tar(path, compression) => {
+            let tar = tar::archive(part.clone(), restore_script(part, toc))?;
+            write_file(&path, compress(tar.stream(parent_of(&path)), compression)).await
+        }
+        Extract::CustomTo(writer, compression) => {
+            let archive = custom::archive(part.clone(), compression)?;
+            write_to(writer, archive.stream()).await
+        }
+        Extract::TarTo(writer) => {
+            let tar = tar::archive(part.clone(), restore_script(part, toc))?;
+            write_to(writer, tar.stream(&std::env::temp_dir())).await
+        }
         Extract::ScriptTo(writer) => write_to(writer, script(part, toc, options)).await,
         Extract::Rows(path, compression) => {
             let rows = rows(part, toc).await?;
@@ -252,6 +292,23 @@ fn script(part: &Arc<Part>, toc: &Arc<Toc>, options: &ExtractOptions) -> ByteStr
         Arc::clone(toc),
         WriteOptions::new().render(render),
     )
+}
+
+/// The `restore.sql` of a tar: definitions, and COPY out of the tar's other members, unpacked where
+/// `$$PATH$$` says. Large objects and INSERT statements are not in it, as in that of pg_dump.
+fn restore_script(part: &Arc<Part>, toc: &Toc) -> ByteStream {
+    let mut toc = toc.clone();
+    for entry in toc.entries.iter_mut().filter(|entry| entry.has_data) {
+        entry.has_data = false;
+        let Some(copy) = entry.copy_statement.take() else {
+            continue;
+        };
+        if let Some(head) = copy.strip_suffix(b"FROM stdin;\n") {
+            let from = format!("FROM '$$PATH$$/{}.dat';\n", entry.id);
+            entry.definition = [head, from.as_bytes()].concat().into();
+        }
+    }
+    script(part, &Arc::new(toc), &ExtractOptions::new())
 }
 
 /// The entry of the one table with rows.
@@ -291,54 +348,86 @@ async fn write_to(mut writer: Writer, mut stream: ByteStream) -> Result<()> {
 
 /// Writes a new file; it has its name when it is complete and on disk.
 async fn write_file(path: &Path, mut content: ByteStream) -> Result<()> {
-    let about = |what: &str, error: std::io::Error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::AlreadyExists => ErrorKind::Conflict,
-            std::io::ErrorKind::NotFound => ErrorKind::Missing,
-            _ => ErrorKind::Store,
-        };
-        Error::new(kind, what)
-            .of_key(path.display())
-            .caused_by(error)
-    };
-    let exists = || {
-        Error::new(
-            ErrorKind::Conflict,
-            "there is such a file already: name another, or remove it",
-        )
-        .of_key(path.display())
-    };
-    if tokio::fs::try_exists(path)
-        .await
-        .map_err(|error| about("cannot look for the file", error))?
-    {
-        return Err(exists());
+    let unfinished = Unfinished::beside(path).await?;
+    let mut file = unfinished.file()?;
+    while let Some(piece) = content.try_next().await? {
+        file.write_all(&piece)
+            .await
+            .map_err(|error| about(path, "cannot write it", error))?;
     }
-    let parent = match path.parent() {
+    unfinished.finish(file).await
+}
+
+/// A file on its way, without its name; removed when dropped.
+struct Unfinished<'a> {
+    path: &'a Path,
+    file: tempfile::NamedTempFile,
+}
+
+impl<'a> Unfinished<'a> {
+    async fn beside(path: &'a Path) -> Result<Self> {
+        if tokio::fs::try_exists(path)
+            .await
+            .map_err(|error| about(path, "cannot look for the file", error))?
+        {
+            return Err(exists(path));
+        }
+        let file = tempfile::Builder::new()
+            .prefix(".dr-unfinished-")
+            .tempfile_in(parent_of(path))
+            .map_err(|error| about(path, "cannot make a file beside it", error))?;
+        Ok(Self { path, file })
+    }
+
+    /// To write into.
+    fn file(&self) -> Result<tokio::fs::File> {
+        let file = self.file.reopen();
+        file.map(tokio::fs::File::from_std)
+            .map_err(|error| about(self.path, "cannot write it", error))
+    }
+
+    /// Flushes what was written to disk, and gives it its name.
+    async fn finish(self, mut written: tokio::fs::File) -> Result<()> {
+        let path = self.path;
+        let failed = |error| about(path, "cannot write it", error);
+        written.flush().await.map_err(failed)?;
+        written.sync_all().await.map_err(failed)?;
+        self.file
+            .persist_noclobber(path)
+            .map_err(|error| match error.error.kind() {
+                std::io::ErrorKind::AlreadyExists => exists(path),
+                _ => about(path, "cannot give the finished file its name", error.error),
+            })?;
+        std::fs::File::open(parent_of(path))
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| about(path, "cannot flush its folder to disk", error))
+    }
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    // Removed when dropped.
-    let unfinished = tempfile::Builder::new()
-        .prefix(".dr-unfinished-")
-        .tempfile_in(parent)
-        .map_err(|error| about("cannot make a file beside it", error))?;
-    let failed = |error| about("cannot write it", error);
-    let mut file = tokio::fs::File::from_std(unfinished.reopen().map_err(failed)?);
-    while let Some(piece) = content.try_next().await? {
-        file.write_all(&piece).await.map_err(failed)?;
     }
-    file.flush().await.map_err(failed)?;
-    file.sync_all().await.map_err(failed)?;
-    unfinished
-        .persist_noclobber(path)
-        .map_err(|error| match error.error.kind() {
-            std::io::ErrorKind::AlreadyExists => exists(),
-            _ => about("cannot give the finished file its name", error.error),
-        })?;
-    std::fs::File::open(parent)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| about("cannot flush its folder to disk", error))
+}
+
+fn exists(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "there is such a file already: name another, or remove it",
+    )
+    .of_key(path.display())
+}
+
+fn about(path: &Path, what: &str, error: std::io::Error) -> Error {
+    let kind = match error.kind() {
+        std::io::ErrorKind::AlreadyExists => ErrorKind::Conflict,
+        std::io::ErrorKind::NotFound => ErrorKind::Missing,
+        _ => ErrorKind::Store,
+    };
+    Error::new(kind, what)
+        .of_key(path.display())
+        .caused_by(error)
 }
 
 fn report(part: &Part, toc: &Toc, began: Instant) -> Extracted {

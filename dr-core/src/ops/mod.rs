@@ -23,7 +23,7 @@ pub use crate::sql::reader::ReadOptions;
 pub use backup::{BackupOptions, CancellationToken, Receipt, backup};
 pub use extract::{Extract, ExtractOptions, Extracted, ExtractedTable, extract};
 pub use globals::{GlobalsOptions, RestoredGlobals, restore_globals};
-pub use open::{open_dump, open_script};
+pub use open::{open_dump, open_input, open_script};
 pub use prune::{PruneOptions, Pruned, prune_orphans};
 pub use restore::{
     Against, LargeObjectsProof, RestoreOptions, Restored, SequenceProof, TableProof, Verdict,
@@ -31,6 +31,6 @@ pub use restore::{
 };
 pub use rows::{Row, Rows, rows};
 pub use verify::{
-    LiveOptions, LiveReport, LiveTable, Outcome, Problem, Report, VerifyLevel, VerifyOptions,
-    verify, verify_against_live,
+    DumpReport, LiveOptions, LiveReport, LiveTable, Outcome, Problem, Report, VerifyLevel,
+    VerifyOptions, verify, verify_against_live, verify_dump,
 };

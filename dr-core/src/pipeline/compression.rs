@@ -15,7 +15,8 @@ use std::task::{Context, Poll, ready};
 
 use async_compression::Level;
 use async_compression::tokio::bufread::{
-    GzipDecoder, GzipEncoder, Lz4Decoder, Lz4Encoder, ZstdDecoder, ZstdEncoder,
+    GzipDecoder, GzipEncoder, Lz4Decoder, Lz4Encoder, ZlibDecoder, ZlibEncoder, ZstdDecoder,
+    ZstdEncoder,
 };
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -241,6 +242,33 @@ pub fn compress(plain: ByteStream, compression: Compression) -> ByteStream {
         .boxed()
 }
 
+/// Compresses data for the inside of a custom archive, where gzip is zlib's format.
+///
+/// Where a frame ends, a piece ends: pg_restore looks no further in a chunk once a frame in it has
+/// ended.
+pub(crate) fn compress_block(plain: ByteStream, compression: Compression) -> ByteStream {
+    match compression {
+        Compression::Gzip(level) => {
+            let coder = ZlibEncoder::with_quality(Source::new(plain), Level::Precise(level.into()));
+            ReaderStream::with_capacity(coder, PIECE)
+                .map_err(Error::from)
+                .boxed()
+        }
+        other => compress(plain, other),
+    }
+}
+
+/// Decompresses the data of a custom archive, where gzip is zlib's format.
+///
+/// The errors are those of [`decompress`].
+pub(crate) fn decompress_block(packed: ByteStream, method: Method) -> ByteStream {
+    match method {
+        Method::None => packed,
+        Method::Gzip => frames(packed, method, Wrapping::Zlib),
+        _ => frames(packed, method, Wrapping::File),
+    }
+}
+
 /// Decompresses a stream of one or more frames.
 ///
 /// No frame at all is nothing, except with gzip. The errors of the stream are those of `packed`,
@@ -250,8 +278,13 @@ pub fn decompress(packed: ByteStream, method: Method) -> ByteStream {
     if method == Method::None {
         return packed;
     }
+    frames(packed, method, Wrapping::File)
+}
+
+fn frames(packed: ByteStream, method: Method, wrapping: Wrapping) -> ByteStream {
     let frames = Frames {
         method,
+        wrapping,
         state: State::Between {
             source: Source::new(packed),
             first: true,
@@ -266,7 +299,17 @@ pub fn decompress(packed: ByteStream, method: Method) -> ByteStream {
 /// A run of frames being decoded one by one.
 struct Frames {
     method: Method,
+    wrapping: Wrapping,
     state: State,
+}
+
+/// What is around what gzip makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrapping {
+    /// What each method has in a file of its own.
+    File,
+    /// zlib's two bytes in front and four behind. There is one of them.
+    Zlib,
 }
 
 enum State {
@@ -279,6 +322,7 @@ enum State {
 /// One frame's decoder, which ends where the frame ends and gives its source back.
 enum Frame {
     Gzip(Box<GzipDecoder<Source>>),
+    Zlib(Box<ZlibDecoder<Source>>),
     Zstd(Box<ZstdDecoder<Source>>),
     Lz4(Box<Lz4Decoder<Source>>),
 }
@@ -296,10 +340,17 @@ impl Frames {
                     if head.is_empty() && (!first || self.method != Method::Gzip) {
                         return Ok(None);
                     }
-                    if !self.method.begins_frame(head) {
+                    let begins = match self.wrapping {
+                        Wrapping::File => self.method.begins_frame(head),
+                        Wrapping::Zlib => first && begins_zlib(head),
+                    };
+                    if !begins {
                         return Err(self.no_frame(head, first).at_offset(source.taken));
                     }
                     self.state = State::Inside(match self.method {
+                        Method::Gzip if self.wrapping == Wrapping::Zlib => {
+                            Frame::Zlib(Box::new(ZlibDecoder::new(source)))
+                        }
                         Method::Gzip => Frame::Gzip(Box::new(GzipDecoder::new(source))),
                         Method::Lz4 => Frame::Lz4(Box::new(Lz4Decoder::new(source))),
                         Method::Zstd | Method::None => {
@@ -364,6 +415,12 @@ impl Frames {
     }
 }
 
+/// RFC 1950: the method is 8, and the first two bytes are a multiple of 31.
+fn begins_zlib(head: &[u8]) -> bool {
+    matches!(head, [first, second, ..]
+        if first & 0x0f == 8 && (u32::from(*first) << 8 | u32::from(*second)) % 31 == 0)
+}
+
 impl Frame {
     /// Fills `piece` up to [`PIECE`]; true if the frame has ended.
     async fn fill(&mut self, piece: &mut BytesMut) -> std::io::Result<bool> {
@@ -372,6 +429,7 @@ impl Frame {
             let mut room = (&mut *piece).limit(left);
             let read = match self {
                 Self::Gzip(decoder) => decoder.read_buf(&mut room).await,
+                Self::Zlib(decoder) => decoder.read_buf(&mut room).await,
                 Self::Zstd(decoder) => decoder.read_buf(&mut room).await,
                 Self::Lz4(decoder) => decoder.read_buf(&mut room).await,
             }?;
@@ -385,6 +443,7 @@ impl Frame {
     fn into_source(self) -> Source {
         match self {
             Self::Gzip(decoder) => decoder.into_inner(),
+            Self::Zlib(decoder) => decoder.into_inner(),
             Self::Zstd(decoder) => decoder.into_inner(),
             Self::Lz4(decoder) => decoder.into_inner(),
         }

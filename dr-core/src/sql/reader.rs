@@ -26,7 +26,7 @@ use crate::pipeline::compression::{Method, decompress};
 use crate::pipeline::streams::stream_of;
 use crate::toc::{EntryId, Toc};
 
-/// How a dump is read; all of it is about scripts, and the limits about archives too.
+/// How a dump is read.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ReadOptions {
@@ -53,6 +53,16 @@ impl ReadOptions {
         &self.limits
     }
 
+    /// The folder to set things aside in: see [`spool_in`](Self::spool_in).
+    pub(crate) fn spool(&self) -> Option<&Path> {
+        self.spool.as_deref()
+    }
+
+    /// Who is told: see [`watch`](Self::watch).
+    pub(crate) fn watch_of(&self) -> &Watch {
+        &self.watch
+    }
+
     /// Who is told what a person should know.
     #[must_use]
     pub fn watch(mut self, watch: Watch) -> Self {
@@ -60,9 +70,9 @@ impl ReadOptions {
         self
     }
 
-    /// The folder in which the data of a script that cannot be read twice is set aside; the
-    /// system's folder for temporary files if none is said. It takes about the size of the
-    /// compressed dump.
+    /// The folder in which the data of a script, or an archive, that cannot be read twice is set
+    /// aside; the system's folder for temporary files if none is said. A script takes about the
+    /// size of the compressed dump, an archive that of the archive itself.
     #[must_use]
     pub fn spool_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.spool = Some(folder.into());

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Dump"]
 
 #: What an extract can be written as, by the name of `format`.
-FORMATS = {"sql": "script", "directory": "directory", "copy": "rows"}
+FORMATS = {"sql": "script", "directory": "directory", "custom": "custom", "tar": "tar", "copy": "rows"}
 SUFFIXES = {".gz": "gzip", ".zst": "zstd", ".lz4": "lz4"}
 
 
@@ -120,8 +120,9 @@ class Dump:
         """Takes tables out, with their sequences, defaults, indexes and constraints: `to` a file or
         folder, or `into` a database, beside what is there.
 
-        `format` is `sql`, `directory` or `copy` (the rows alone); without it, a path that ends in `.sql`,
-        or in that and a suffix of compression, is a script, any other a directory archive.
+        `format` is `sql`, `directory`, `custom`, `tar` or `copy` (the rows alone); without it, a path that
+        ends in `.sql`, or in that and a suffix of compression, is a script, `.tar` likewise a tar archive,
+        `.dump` a custom archive, any other a directory archive.
         """
         if (to is None) == (into is None):
             raise UsageError("say either a path to extract to, or a database to extract into")
@@ -144,7 +145,8 @@ class Dump:
         inside, suffix = os.path.splitext(name)
         method = SUFFIXES.get(suffix, "none")
         if format is None:
-            format = "sql" if (inside if suffix in SUFFIXES else name).endswith(".sql") else "directory"
+            ending = os.path.splitext(inside)[1] if suffix in SUFFIXES else suffix
+            format = {".sql": "sql", ".tar": "tar"}.get(ending, "custom" if suffix == ".dump" else "directory")
         if format not in FORMATS:
             raise UsageError(f"format is one of {', '.join(FORMATS)}, not {format!r}")
         if jobs is not None and format != "directory":
@@ -154,7 +156,7 @@ class Dump:
         if format == "copy" and (no_acl or with_dependencies):
             raise UsageError("rows alone have no privileges and no dependencies")
         request["to"] = {FORMATS[format]: name}
-        request["compression"] = compression or ("zstd" if format == "directory" else method)
+        request["compression"] = compression or ("zstd" if format in ("directory", "custom") else method)
         return Work("extract", request, Extracted.of_json, on_event)
 
     show = blocking(_show)
@@ -205,6 +207,7 @@ def keys_of(identity: Paths, passphrase_file: Optional[Path]) -> dict[str, Any]:
 
 
 def open_dump(dump: Path) -> Dump:
-    """What pg_dump wrote: the folder of a directory archive, or a plain SQL file, compressed or not.
+    """What pg_dump wrote: the folder of a directory archive; or a custom archive, a tar archive or a plain
+    SQL file, compressed as a whole or not.
     It is recognized by its content, when it is read."""
     return Dump({"repository": None, "name": path(dump)}, path(dump))

@@ -46,7 +46,7 @@ const ARCHIVES: &[&[(&str, &[u8])]] = &[
 
 /// What the data of an entry is.
 #[derive(Debug, PartialEq)]
-enum Content {
+pub(crate) enum Content {
     Rows(Vec<u8>),
     LargeObjects(BTreeMap<u32, Vec<Sha256>>),
 }
@@ -92,7 +92,7 @@ fn open(files: Memory) -> Result<Arc<dyn Dump>> {
     Ok(Arc::new(dump))
 }
 
-fn content(dump: &dyn Dump, id: EntryId) -> Result<Content> {
+pub(crate) fn content(dump: &dyn Dump, id: EntryId) -> Result<Content> {
     let data = dump.data(id).now_or_never().expect(READY)?;
     let mut pieces = match data {
         Data::Rows(rows) => return whole(rows).map(Content::Rows),

@@ -7,6 +7,7 @@
 
 pub mod archive;
 pub mod conninfo;
+pub mod custom;
 pub mod lexer;
 pub mod marks;
 pub mod pattern;
@@ -36,5 +37,5 @@ macro_rules! laws {
 }
 
 laws!(
-    archive, conninfo, lexer, marks, pattern, plan, rows, script, toc, verify
+    archive, conninfo, custom, lexer, marks, pattern, plan, rows, script, toc, verify
 );

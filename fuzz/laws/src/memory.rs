@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use dr_core::archive::seekable::Seekable;
 use dr_core::files::{ByteStream, Evidence, FileInfo, Files};
 use dr_core::{Error, ErrorKind, Result};
 use futures::future::BoxFuture;
@@ -85,6 +86,39 @@ impl Files for Memory {
 
     fn evidence(&self) -> Evidence {
         self.evidence.clone()
+    }
+}
+
+/// One file, which comes in pieces of a chosen size from any place on.
+#[derive(Debug)]
+pub(crate) struct InPieces {
+    bytes: Bytes,
+    piece: usize,
+}
+
+impl InPieces {
+    pub(crate) fn new(bytes: Bytes, piece: usize) -> Self {
+        let piece = piece.max(1);
+        Self { bytes, piece }
+    }
+}
+
+impl Seekable for InPieces {
+    fn length(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read(&self, from: u64) -> BoxFuture<'_, Result<ByteStream>> {
+        let from =
+            usize::try_from(from).map_or(self.bytes.len(), |from| from.min(self.bytes.len()));
+        let (rest, piece) = (self.bytes.slice(from..), self.piece);
+        async move {
+            let pieces = (0..rest.len())
+                .step_by(piece)
+                .map(move |at| Ok(rest.slice(at..rest.len().min(at + piece))));
+            Ok(stream::iter(pieces).boxed())
+        }
+        .boxed()
     }
 }
 

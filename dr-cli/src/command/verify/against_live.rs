@@ -2,6 +2,7 @@
 
 use dr_core::Result;
 use dr_core::ops::{LiveOptions, LiveReport, Verdict, as_json, verify_against_live};
+use dr_core::pipeline::keys::Keys;
 
 use crate::args::Verify;
 use crate::command::{Context, database, jobs};
@@ -11,17 +12,17 @@ use crate::source::{self, What};
 use crate::{secrets, signal};
 
 pub(super) async fn run(context: &Context, options: &Verify, live: &str) -> Result<Outcome> {
-    let keys = secrets::keys(&options.keys)?;
-    let live = database(context, Some(live))?;
-    let backup = What::Backup {
-        repo: &options.repo.repo,
-        name: &options.backup,
+    let what = source::what(&options.what, options.repo.repo.as_deref())?;
+    let keys = match what {
+        What::Backup { .. } => secrets::keys(&options.keys)?,
+        What::File(_) => Keys::none(),
     };
+    let live = database(context, Some(live))?;
     let wanted = LiveOptions::new()
         .jobs(jobs(options.jobs))
         .watch(context.progress.watch());
     let work = async {
-        let dump = source::open(backup, &keys, &context.limits, context.progress.watch()).await?;
+        let dump = source::open(what, &keys, &context.limits, context.progress.watch()).await?;
         verify_against_live(&*dump, &live, &wanted).await
     };
     let report = signal::droppable(&context.stop, work).await?;

@@ -23,6 +23,7 @@ use crate::pipeline::compression::Method;
 use crate::toc::Toc;
 
 pub use read::read;
+pub(super) use read::{Front, read_front};
 pub use write::write;
 
 /// The version of an archive: `1.16` is `Version(1, 16)`.

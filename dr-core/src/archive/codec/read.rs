@@ -23,18 +23,46 @@ use crate::toc::{CatalogId, Entry, EntryId, Kind, Section, Toc};
 /// `Format` with the byte offset, and the entry where it was inside one; `Limit`; `Unsupported`
 /// for versions below 1.12 or above 1.16.
 pub fn read(bytes: &Bytes, limits: &Limits) -> Result<Archived> {
-    let mut cursor = Cursor {
-        bytes,
-        at: 0,
-        int_size: 0,
-        offset_size: 0,
-        limits,
-    };
     if bytes.len() as u64 > limits.toc_bytes().most() {
         return Err(limits
             .toc_bytes()
             .exceeded("the table of contents has more bytes"));
     }
+    archive(&mut Cursor::new(bytes, limits))
+}
+
+/// What stands in front of the data in a custom archive.
+#[derive(Debug)]
+pub(in crate::archive) struct Front {
+    pub(in crate::archive) archived: Archived,
+    /// Bytes of an integer in the blocks of data, without its sign.
+    pub(in crate::archive) int_size: u8,
+    /// Its own bytes: the blocks begin behind them.
+    pub(in crate::archive) length: u64,
+}
+
+/// Reads the front of an archive of which the first bytes are there.
+///
+/// # Errors
+///
+/// Those of [`read`]; with a number, if so many bytes are needed to go on, at least.
+pub(in crate::archive) fn read_front(
+    bytes: &Bytes,
+    limits: &Limits,
+) -> std::result::Result<Front, (Error, Option<u64>)> {
+    let mut cursor = Cursor::new(bytes, limits);
+    match archive(&mut cursor) {
+        Ok(archived) => Ok(Front {
+            archived,
+            int_size: cursor.int_size,
+            length: cursor.at as u64,
+        }),
+        Err(error) => Err((error, cursor.needs)),
+    }
+}
+
+fn archive(cursor: &mut Cursor<'_>) -> Result<Archived> {
+    let limits = cursor.limits;
     let mut archived = cursor.header()?;
     let count_at = cursor.at;
     let count = cursor.int()?;
@@ -111,9 +139,22 @@ struct Cursor<'a> {
     int_size: u8,
     offset_size: u8,
     limits: &'a Limits,
+    /// Set where the bytes end too early: so many would be needed.
+    needs: Option<u64>,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
+    fn new(bytes: &'a Bytes, limits: &'a Limits) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            int_size: 0,
+            offset_size: 0,
+            limits,
+            needs: None,
+        }
+    }
+
     fn header(&mut self) -> Result<Archived> {
         let magic = self.take(MAGIC.len(), "the header")?;
         if &magic[..] != MAGIC {
@@ -287,16 +328,14 @@ impl Cursor<'_> {
     }
 
     fn take(&mut self, length: usize, what: &str) -> Result<Bytes> {
-        let end = self
-            .at
-            .checked_add(length)
-            .filter(|end| *end <= self.bytes.len())
-            .ok_or_else(|| {
-                wrong(format!(
-                    "the table of contents ends inside {what}: it was cut short"
-                ))
-                .at_offset(self.at as u64)
-            })?;
+        let end = self.at.saturating_add(length);
+        if end > self.bytes.len() {
+            self.needs = Some(end as u64);
+            return Err(wrong(format!(
+                "the table of contents ends inside {what}: it was cut short"
+            ))
+            .at_offset(self.at as u64));
+        }
         let taken = self.bytes.slice(self.at..end);
         self.at = end;
         Ok(taken)

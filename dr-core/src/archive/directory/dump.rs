@@ -9,14 +9,14 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::TOC;
-use super::rows::without_end;
 use crate::archive::codec::{self, Archived, Format, Place, Version};
+use crate::archive::rows::without_end;
+use crate::archive::source::add_facts;
 use crate::dump::{Data, Dump, LargeObjectPiece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Evidence, Files, check_name};
 use crate::limits::{Limit, Limits};
 use crate::pipeline::compression::{Method, decompress};
-use crate::text::TextForm;
 use crate::toc::{Entry, EntryId, Kind, Toc};
 
 /// The dump in a directory archive, of dr or of pg_dump 9 to 18.
@@ -75,6 +75,8 @@ pub async fn dump_within(files: Arc<dyn Files>, limits: Limits) -> Result<Direct
             })?;
         let name = if entry.kind == Kind::Blobs && version < Version::V1_16 {
             "blobs.toc".to_owned() // whatever the entry says; see pg_dump's `_LoadLOs`
+        } else if entry.kind == Kind::Blobs && shelf.find(&name).is_none() {
+            format!("blobs_{}.toc", entry.id) // a tar's entry names a member that is not there
         } else {
             name
         };
@@ -238,16 +240,9 @@ impl Dump for DirectoryDump {
 
     fn evidence(&self) -> Evidence {
         let mut evidence = self.shelf.files.evidence();
-        let source = &mut evidence.source;
         // An archive of pg_dump has nothing but its header to say where it is from.
-        if source.database.is_empty() {
-            let form = TextForm::of_encoding(&self.toc.encoding);
-            source.database = form
-                .decode(&self.toc.database)
-                .unwrap_or_else(|_| String::from_utf8_lossy(&self.toc.database).into_owned());
-            source.server_version = self.toc.server_version.clone();
-            source.server_version_num = version_number(&self.toc.server_version);
-            source.encoding = self.toc.encoding.clone();
+        if evidence.source.database.is_empty() {
+            add_facts(&mut evidence.source, &self.toc);
         }
         evidence
     }
@@ -269,24 +264,6 @@ impl Dump for DirectoryDump {
             Method::None => scaled,
             _ => scaled.saturating_mul(4),
         })
-    }
-}
-
-/// `server_version_num` of a `server_version` such as `15.18 (Debian …)`; 0 if it shows none.
-fn version_number(text: &str) -> u32 {
-    let mut numbers = text
-        .split(|char: char| !char.is_ascii_digit() && char != '.')
-        .next()
-        .unwrap_or_default()
-        .split('.')
-        .map(|number| number.parse().unwrap_or(0));
-    let mut next = || numbers.next().unwrap_or(0).min(9_999);
-    let major: u32 = next();
-    // Before 10 the first two numbers made the major version.
-    if major >= 10 {
-        major * 10_000 + next()
-    } else {
-        major * 10_000 + next() * 100 + next()
     }
 }
 
@@ -331,18 +308,5 @@ impl Shelf {
             text.extend_from_slice(&piece);
         }
         Ok(text.freeze())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_read_as_a_number() {
-        assert_eq!(version_number("15.18 (Debian 15.18-0+deb12u1)"), 150_018);
-        assert_eq!(version_number("18beta1"), 180_000);
-        assert_eq!(version_number("9.6.24"), 90_624);
-        assert_eq!(version_number(""), 0);
     }
 }

@@ -9,11 +9,12 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use sha2::Digest as _;
 
-use super::rows::{Passed, counted, with_end};
 use super::run::Run;
 use super::{GLOBALS, TOC};
 use crate::archive::codec::{self, Archived, Format, Place, Version};
 use crate::archive::large_objects;
+use crate::archive::rows::{Passed, counted, with_end};
+use crate::archive::source::signed;
 use crate::digest::{RowsDigest, Sha256};
 use crate::dump::{Data, Dump};
 use crate::error::{Error, ErrorKind, Result};
@@ -48,12 +49,16 @@ pub fn files_of_version(
     compression: Compression,
     version: Version,
 ) -> Result<DirectoryFiles> {
-    let toc = if version.groups_large_objects() {
-        dump.toc().clone()
-    } else {
-        large_objects::one_by_one(dump.toc())?
-    };
-    DirectoryFiles::new(dump, toc, compression, version)
+    DirectoryFiles::new(dump, compression, version, Order::BiggestFirst)
+}
+
+/// In which order the files of data are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// So that the biggest does not run alone at the end.
+    BiggestFirst,
+    /// As the Toc has them, and the large objects of an entry before their list.
+    OfToc,
 }
 
 /// A dump as the files of a directory archive; made by [`files`].
@@ -97,12 +102,22 @@ impl std::fmt::Debug for DirectoryFiles {
 }
 
 impl DirectoryFiles {
+    /// Uncompressed, in the order in which a tar has them.
+    pub(in crate::archive) fn in_order(dump: Arc<dyn Dump>, version: Version) -> Result<Self> {
+        Self::new(dump, Compression::None, version, Order::OfToc)
+    }
+
     fn new(
         dump: Arc<dyn Dump>,
-        toc: Toc,
         compression: Compression,
         version: Version,
+        order: Order,
     ) -> Result<Self> {
+        let toc = if version.groups_large_objects() {
+            dump.toc().clone()
+        } else {
+            large_objects::one_by_one(dump.toc())?
+        };
         let mut layout = Layout {
             version,
             suffix: compression.method().suffix(),
@@ -121,19 +136,12 @@ impl DirectoryFiles {
             version,
             format: Format::Tar,
             method: compression.method(),
-            toc: Toc {
-                dump_version: match toc.dump_version.is_empty() {
-                    true => concat!("dr ", env!("CARGO_PKG_VERSION")).to_owned(),
-                    false => toc.dump_version.clone(),
-                },
-                ..toc
-            },
+            toc: signed(toc),
             places,
         };
         let toc = codec::write(&archived)?;
-        // One lane means one order: that of the Toc. Else the biggest goes first, so that it does
-        // not run alone at the end.
-        if dump.lanes() > 1 {
+        // One lane means one order: that of the Toc.
+        if order == Order::BiggestFirst && dump.lanes() > 1 {
             layout
                 .list
                 .sort_by_key(|file| std::cmp::Reverse(file.size_hint.unwrap_or(0)));
@@ -328,28 +336,22 @@ impl Layout {
             // pg_restore looks for this name whatever the entry says.
             "blobs.toc".to_owned()
         };
-        // A Toc with single objects may have been made of one with groups, whose entries the dump
-        // still goes by.
-        let sources: Vec<&Entry> = match dump.toc().get(entry.id) {
-            Some(own) if dump.toc().large_objects(own)? == toc.large_objects(entry)? => vec![own],
-            _ => dump
-                .toc()
-                .entries
-                .iter()
-                .filter(|entry| entry.kind == Kind::Blobs && entry.has_data)
-                .collect(),
-        };
+        let sources = large_objects::sources(dump.toc(), toc, entry)?;
         let mut list = Vec::new();
         for source in sources {
             let run = (dump.lanes() <= 1).then(Arc::<Run>::default);
-            for oid in dump.toc().large_objects(source)? {
+            let objects = match dump.toc().get(source) {
+                Some(source) => dump.toc().large_objects(source)?,
+                None => Vec::new(),
+            };
+            for oid in objects {
                 let file = format!("blob_{oid}.dat");
                 list.extend_from_slice(format!("{oid} {file}\n").as_bytes());
                 self.add(
                     format!("{file}{}", self.suffix),
                     format!("LARGE OBJECT {oid}"),
                     None,
-                    Source::LargeObject(source.id, oid, run.clone()),
+                    Source::LargeObject(source, oid, run.clone()),
                 )
                 .map_err(|error| error.in_entry(entry))?;
             }

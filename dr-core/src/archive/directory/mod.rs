@@ -12,7 +12,6 @@
 
 mod dump;
 mod files;
-mod rows;
 mod run;
 
 pub use dump::{DirectoryDump, dump, dump_within};
@@ -23,6 +22,3 @@ const TOC: &str = "toc.dat";
 
 /// Roles and tablespaces, where the dump has them. pg_restore does not look at it; psql runs it.
 const GLOBALS: &str = "globals.sql";
-
-/// What pg_dump writes behind the rows of a table.
-const END_OF_ROWS: &[u8] = b"\\.\n\n\n";

@@ -42,6 +42,8 @@ fn verbs(
         let _ = extract(Arc::clone(&dump), toc.clone(), to, &ExtractOptions::new()).await;
         let _ = rows(dump, toc, crate::event::Watch::default()).await;
         let _ = open_dump("x".as_ref(), &ReadOptions::new()).await;
+        let input = Box::pin(tokio::io::empty());
+        let _ = open_input(input, &ReadOptions::new()).await;
     });
     can_be_spawned(async move {
         use crate::pg::{DumpOptions, Session, SessionOptions};

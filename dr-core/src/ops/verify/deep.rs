@@ -135,7 +135,7 @@ async fn archive(
     Ok(())
 }
 
-fn phase(watch: &Watch, items: usize, bytes: u64) {
+pub(super) fn phase(watch: &Watch, items: usize, bytes: u64) {
     watch.tell(Event::Phase {
         phase: Phase::Prove,
         items: items as u64,
@@ -261,14 +261,14 @@ fn large_objects(
     }
 }
 
-enum Contents {
+pub(super) enum Contents {
     Rows(RowsDigest),
     /// INSERT statements: whole, but there are no rows to digest.
     Statements,
     LargeObjects(BTreeMap<u32, LargeObjectEvidence>),
 }
 
-async fn entry_contents(
+pub(super) async fn entry_contents(
     dump: &dyn Dump,
     index: &Index,
     id: EntryId,

@@ -1,13 +1,15 @@
 //! The verb `verify`: is a stored backup still what was stored? Three depths, one report. And
-//! `verify_against_live`: does a database still hold it?
+//! `verify_against_live`: does a database still hold it? `verify_dump`: can a dump in a file be read?
 
 mod deep;
+mod dump;
 mod live;
 mod report;
 mod stored;
 
 use std::time::Instant;
 
+pub use dump::{DumpReport, verify_dump};
 pub use live::{LiveOptions, LiveReport, LiveTable, verify_against_live};
 pub use report::{Outcome, Problem, Report};
 

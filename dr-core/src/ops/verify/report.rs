@@ -112,15 +112,7 @@ impl Report {
     }
 
     pub(super) fn error(&mut self, error: Error) {
-        let problem = Problem {
-            outcome: match error.kind() {
-                ErrorKind::Missing => Outcome::Missing,
-                ErrorKind::Integrity | ErrorKind::Format | ErrorKind::Stage => Outcome::Damaged,
-                _ => Outcome::Unchecked,
-            },
-            object: error.entry().or(error.key()).map(str::to_owned),
-            message: with_causes(&error),
-        };
+        let problem = problem_of(&error);
         // A damaged object may be met by every table that is read from it.
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
@@ -134,6 +126,19 @@ impl Report {
                 .then_with(|| a.message.cmp(&b.message))
         });
         self.elapsed = elapsed;
+    }
+}
+
+/// An error as what is wrong with the thing it is about.
+pub(super) fn problem_of(error: &Error) -> Problem {
+    Problem {
+        outcome: match error.kind() {
+            ErrorKind::Missing => Outcome::Missing,
+            ErrorKind::Integrity | ErrorKind::Format | ErrorKind::Stage => Outcome::Damaged,
+            _ => Outcome::Unchecked,
+        },
+        object: error.entry().or(error.key()).map(str::to_owned),
+        message: with_causes(error),
     }
 }
 

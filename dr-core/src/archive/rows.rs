@@ -1,5 +1,5 @@
 //! Rows on their way into a data file and out of it: the end mark, the digest, and pieces of a
-//! size that compressors like. Used by the views beside it.
+//! size that compressors like. Used by the readers and writers of every format.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +8,12 @@ use bytes::BytesMut;
 use futures::{StreamExt, TryStreamExt, stream};
 use memchr::memmem;
 
-use super::END_OF_ROWS;
 use crate::digest::{RowsDigest, RowsHasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Seen};
+
+/// What pg_dump writes behind the rows of a table.
+const END_OF_ROWS: &[u8] = b"\\.\n\n\n";
 
 /// A live table comes row by row; a compressor is called for so many bytes at once.
 const PIECE: usize = 64 * 1024;
