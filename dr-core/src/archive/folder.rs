@@ -193,7 +193,8 @@ async fn refuse_occupied(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn about(path: &Path, message: &str, error: std::io::Error) -> Error {
+/// An error of the file system, about this path.
+pub(super) fn about(path: &Path, message: &str, error: std::io::Error) -> Error {
     let kind = match error.kind() {
         std::io::ErrorKind::NotFound => ErrorKind::Missing,
         _ => ErrorKind::Store,

@@ -11,7 +11,8 @@ use tempfile::TempPath;
 use tokio::io::AsyncSeekExt;
 use tokio_util::io::ReaderStream;
 
-use crate::error::{Error, ErrorKind, Result};
+use super::folder::about;
+use crate::error::Result;
 use crate::files::ByteStream;
 
 /// Bytes asked of a file at once.
@@ -105,20 +106,11 @@ impl Seekable for SeekableFile {
     }
 }
 
-fn about(path: &Path, message: &str, error: std::io::Error) -> Error {
-    let kind = match error.kind() {
-        std::io::ErrorKind::NotFound => ErrorKind::Missing,
-        _ => ErrorKind::Store,
-    };
-    Error::new(kind, message)
-        .of_key(path.display())
-        .caused_by(error)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::error::ErrorKind;
 
     async fn rest(of: &dyn Seekable, from: u64) -> Vec<u8> {
         let pieces: Vec<Bytes> = of.read(from).await.unwrap().try_collect().await.unwrap();

@@ -200,7 +200,7 @@ async fn set_aside(
         .map_err(failed)?
         .into_parts();
     options.watch_of().notice(format!(
-        "the dump can be read only once: it is set aside in {} until it is restored",
+        "the dump can be read only once: it is set aside in {} as long as it is needed",
         path.display()
     ));
     let mut file = tokio::fs::File::from_std(file);

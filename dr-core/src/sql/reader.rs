@@ -139,7 +139,7 @@ async fn read_from(
         None => {
             let spool = Spool::new(options.spool.as_deref())?;
             options.watch.notice(format!(
-                "the dump can be read only once: its data is set aside in {} until it is restored",
+                "the dump can be read only once: its data is set aside in {} as long as it is needed",
                 spool.path().display()
             ));
             Store::Spool(Box::new(spool))

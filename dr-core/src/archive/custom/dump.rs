@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::blocks::{Blocks, Header, Holds};
 use super::walk::Walk;
 use crate::archive::codec::{Format, Front, Place, Version, read_front};
+use crate::archive::data_places::DataPlaces;
 use crate::archive::rows::without_end;
 use crate::archive::seekable::Seekable;
 use crate::archive::source::add_facts;
@@ -58,7 +59,7 @@ pub async fn dump_within(file: Arc<dyn Seekable>, limits: Limits) -> Result<Cust
         ));
     }
     let toc = archived.toc;
-    let mut located: HashMap<EntryId, Located> = HashMap::new();
+    let mut places = DataPlaces::new();
     let mut objects = HashMap::new();
     for (index, (entry, place)) in toc.entries.iter().zip(archived.places).enumerate() {
         let place = match (place, entry.has_data) {
@@ -76,23 +77,20 @@ pub async fn dump_within(file: Arc<dyn Seekable>, limits: Limits) -> Result<Cust
         if entry.kind == Kind::Blobs {
             objects.insert(entry.id, OnceCell::new());
         }
-        located
-            .entry(entry.id)
-            .and_modify(|known| *known = Located::Ambiguous(index))
-            .or_insert(Located::One(index, place));
+        places.add(entry.id, index, place);
     }
     Ok(CustomDump {
-        sizes: sizes(&located, file.length()),
+        sizes: sizes(&places, file.length()),
         blocks: Arc::new(Blocks {
             source: file,
             int_size,
             method: archived.method,
             begin: length,
-            ids: located.keys().copied().collect(),
+            ids: places.ids().collect(),
         }),
         version: archived.version,
         toc,
-        located,
+        places,
         found: OnceCell::new(),
         objects,
         limits,
@@ -134,13 +132,10 @@ async fn front(file: &dyn Seekable, limits: &Limits) -> Result<Front> {
 }
 
 /// About how many bytes each block has: up to the next one.
-fn sizes(located: &HashMap<EntryId, Located>, length: u64) -> HashMap<EntryId, u64> {
-    let mut places: Vec<(u64, EntryId)> = located
+fn sizes(places: &DataPlaces<Option<u64>>, length: u64) -> HashMap<EntryId, u64> {
+    let mut places: Vec<(u64, EntryId)> = places
         .iter()
-        .filter_map(|(id, place)| match place {
-            Located::One(_, Some(at)) => Some((*at, *id)),
-            _ => None,
-        })
+        .filter_map(|(id, place)| Some(((*place)?, id)))
         .collect();
     places.sort_unstable();
     let ends = places.iter().skip(1).map(|(at, _)| *at).chain([length]);
@@ -156,20 +151,14 @@ pub struct CustomDump {
     blocks: Arc<Blocks>,
     version: Version,
     toc: Toc,
-    located: HashMap<EntryId, Located>,
+    /// Of each block, as far as it is recorded.
+    places: DataPlaces<Option<u64>>,
     sizes: HashMap<EntryId, u64>,
     /// What was found by going through all blocks.
     found: OnceCell<Found>,
     /// Of each BLOBS entry, where the content of its large objects begins.
     objects: HashMap<EntryId, OnceCell<HashMap<u32, u64>>>,
     limits: Limits,
-}
-
-/// The place of an entry in the Toc, and that of its block as far as it is recorded.
-enum Located {
-    One(usize, Option<u64>),
-    /// Several entries of one id have data.
-    Ambiguous(usize),
 }
 
 /// Blocks by the ids they say.
@@ -201,22 +190,6 @@ impl CustomDump {
     /// How its data is compressed, where gzip means zlib's format.
     pub fn method(&self) -> Method {
         self.blocks.method
-    }
-
-    fn entry(&self, id: EntryId) -> Result<(&Entry, Option<u64>)> {
-        match self.located.get(&id) {
-            Some(Located::One(index, place)) => Ok((&self.toc.entries[*index], *place)),
-            Some(Located::Ambiguous(index)) => Err(Error::new(
-                ErrorKind::Format,
-                "several entries with data have this id",
-            )
-            .in_entry(&self.toc.entries[*index])),
-            None => Err(match self.toc.get(id) {
-                Some(entry) => Error::new(ErrorKind::Missing, "it has no data").in_entry(entry),
-                None => Error::new(ErrorKind::Missing, "the Toc has no such entry")
-                    .in_entry(format_args!("entry {id}")),
-            }),
-        }
     }
 
     /// The block of an entry, with a walk that stands behind its header.
@@ -386,9 +359,9 @@ impl Dump for CustomDump {
 
     fn data(&self, id: EntryId) -> BoxFuture<'_, Result<Data>> {
         async move {
-            let (entry, place) = self.entry(id)?;
+            let (entry, place) = self.places.find(&self.toc, id)?;
             let (header, walk) = self
-                .block(entry, place)
+                .block(entry, *place)
                 .await
                 .map_err(|error| error.in_entry(entry))?;
             let title = entry.to_string();
@@ -409,9 +382,9 @@ impl Dump for CustomDump {
 
     fn large_object(&self, id: EntryId, oid: u32) -> BoxFuture<'_, Result<ByteStream>> {
         async move {
-            let (entry, place) = self.entry(id)?;
+            let (entry, place) = self.places.find(&self.toc, id)?;
             let title = entry.to_string();
-            let objects = self.objects(entry, place).await;
+            let objects = self.objects(entry, *place).await;
             let at = *objects
                 .map_err(|error| match error.entry() {
                     Some(_) => error,

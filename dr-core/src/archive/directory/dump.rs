@@ -1,7 +1,7 @@
 //! The files of a directory archive as a dump. A view: of the files only `toc.dat` is read when it
 //! is made.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +10,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::TOC;
 use crate::archive::codec::{self, Archived, Format, Place, Version};
+use crate::archive::data_places::DataPlaces;
 use crate::archive::rows::without_end;
 use crate::archive::source::add_facts;
 use crate::dump::{Data, Dump, LargeObjectPiece};
@@ -17,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Evidence, Files, check_name};
 use crate::limits::{Limit, Limits};
 use crate::pipeline::compression::{Method, decompress};
-use crate::toc::{Entry, EntryId, Kind, Toc};
+use crate::toc::{EntryId, Kind, Toc};
 
 /// The dump in a directory archive, of dr or of pg_dump 9 to 18.
 ///
@@ -61,7 +62,7 @@ pub async fn dump_within(files: Arc<dyn Files>, limits: Limits) -> Result<Direct
         )
         .of_key(TOC));
     }
-    let mut names: HashMap<EntryId, Name> = HashMap::new();
+    let mut names = DataPlaces::new();
     for (index, (entry, place)) in toc.entries.iter().zip(places).enumerate() {
         let Place::File(name) = place else { continue };
         // Names come from outside: one like `../x` must not be asked of anybody.
@@ -80,10 +81,7 @@ pub async fn dump_within(files: Arc<dyn Files>, limits: Limits) -> Result<Direct
         } else {
             name
         };
-        names
-            .entry(entry.id)
-            .and_modify(|known| *known = Name::Ambiguous(index))
-            .or_insert(Name::One(index, name));
+        names.add(entry.id, index, name);
     }
     Ok(DirectoryDump {
         shelf,
@@ -99,15 +97,9 @@ pub struct DirectoryDump {
     shelf: Shelf,
     version: Version,
     toc: Toc,
-    names: HashMap<EntryId, Name>,
+    /// The data files.
+    names: DataPlaces<String>,
     limits: Limits,
-}
-
-/// The data file of an entry, with the place of the entry in the Toc.
-enum Name {
-    One(usize, String),
-    /// Several entries of one id have data.
-    Ambiguous(usize),
 }
 
 impl std::fmt::Debug for DirectoryDump {
@@ -123,22 +115,6 @@ impl DirectoryDump {
     /// The archive's version.
     pub fn version(&self) -> Version {
         self.version
-    }
-
-    fn name_of(&self, id: EntryId) -> Result<(&Entry, &str)> {
-        match self.names.get(&id) {
-            Some(Name::One(index, name)) => Ok((&self.toc.entries[*index], name)),
-            Some(Name::Ambiguous(index)) => Err(Error::new(
-                ErrorKind::Format,
-                "several entries with data have this id",
-            )
-            .in_entry(&self.toc.entries[*index])),
-            None => Err(match self.toc.get(id) {
-                Some(entry) => Error::new(ErrorKind::Missing, "it has no data").in_entry(entry),
-                None => Error::new(ErrorKind::Missing, "the Toc has no such entry")
-                    .in_entry(format_args!("entry {id}")),
-            }),
-        }
     }
 
     /// The lines of a `blobs_<id>.toc`: oids and file names.
@@ -173,7 +149,7 @@ impl Dump for DirectoryDump {
 
     fn data(&self, id: EntryId) -> BoxFuture<'_, Result<Data>> {
         async move {
-            let (entry, name) = self.name_of(id)?;
+            let (entry, name) = self.names.find(&self.toc, id)?;
             let title = entry.to_string();
             let named = move |error: Error| match error.entry() {
                 Some(_) => error,
@@ -213,7 +189,7 @@ impl Dump for DirectoryDump {
 
     fn large_object(&self, id: EntryId, oid: u32) -> BoxFuture<'_, Result<ByteStream>> {
         async move {
-            let (entry, list) = self.name_of(id)?;
+            let (entry, list) = self.names.find(&self.toc, id)?;
             // The usual name spares reading the list for each object.
             let usual = format!("blob_{oid}.dat");
             let name = if self.shelf.find(&usual).is_some() {
@@ -249,13 +225,11 @@ impl Dump for DirectoryDump {
 
     fn size_hint(&self, id: EntryId) -> Option<u64> {
         // Asked of every entry: those without data are not looked for in the Toc.
-        let Some(Name::One(index, name)) = self.names.get(&id) else {
-            return None;
-        };
+        let (index, name) = self.names.one(id)?;
         let (stored, method) = self.shelf.find(name)?;
         let size = self.shelf.sizes.get(&stored).copied().flatten()?;
         // pg_restore scales the list of large objects up by the same number, for want of a better.
-        let scaled = match self.toc.entries[*index].kind {
+        let scaled = match self.toc.entries[index].kind {
             Kind::Blobs => size.saturating_mul(1024),
             _ => size,
         };
