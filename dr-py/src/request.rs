@@ -187,6 +187,14 @@ pub(crate) struct Verify {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct VerifyDump {
+    pub(crate) what: What,
+    #[serde(default)]
+    pub(crate) jobs: Jobs,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct VerifyAgainstLive {
     pub(crate) what: What,
     pub(crate) database: Database,

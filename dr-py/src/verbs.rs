@@ -43,6 +43,7 @@ async fn read(verb: &str, request: Value, work: &Work) -> Result<Value> {
         "latest" => latest(words(request)?).await,
         "show" => show(words(request)?, work).await,
         "verify" => verify(words(request)?, work).await,
+        "verify_dump" => verify_dump(words(request)?, work).await,
         "verify_against_live" => verify_against_live(words(request)?, work).boxed().await,
         "plan" => plan(words(request)?, work).await,
         "restore_globals" => restore_globals(words(request)?, work).boxed().await,
@@ -216,9 +217,24 @@ fn stored(what: &request::What) -> Result<&request::Place> {
     what.repository.as_ref().ok_or_else(|| {
         Error::new(
             ErrorKind::Usage,
-            "only backups can be verified: a foreign dump records no digests",
+            "this is no backup in a repository: it has no digests to be held against",
         )
     })
+}
+
+async fn verify_dump(request: request::VerifyDump, work: &Work) -> Result<Value> {
+    if request.what.repository.is_some() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "a backup is verified by its repository, which holds it against its digests",
+        ));
+    }
+    let options = VerifyOptions::new()
+        .jobs(request.jobs.count()?)
+        .watch(work.watch());
+    let dump = open(&request.what, work).await?;
+    let report = ops::verify_dump(dump, &options).await?;
+    Ok(as_json::dump_report(&report))
 }
 
 async fn verify_against_live(request: request::VerifyAgainstLive, work: &Work) -> Result<Value> {

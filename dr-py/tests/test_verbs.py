@@ -139,7 +139,7 @@ def test_answers_to_queries_are_of_the_dumps_own_snapshot(databases: Databases, 
 def test_what_pg_dump_wrote_is_a_dump_too(databases: Databases, tmp_path: Path) -> None:
     source = databases.filled(50)
     pg_dump = SERVERS / "clients" / "18" / "bin" / "pg_dump"
-    for kind in ("plain", "directory"):
+    for kind in ("plain", "directory", "custom", "tar"):
         path = tmp_path / kind
         conninfo = " ".join(f"{key}={value}" for key, value in source.items())
         subprocess.run([pg_dump, "--format", kind, "--file", path, conninfo], check=True)
@@ -150,6 +150,24 @@ def test_what_pg_dump_wrote_is_a_dump_too(databases: Databases, tmp_path: Path) 
         assert dump.restore(into=target, create=True).is_sound
         with pytest.raises(dr.ConflictError):
             dump.restore(into=target, create=True)
+        read = dump.verify()
+        assert read.is_sound and read.problems == () and read.rows >= 50
+
+
+def test_a_damaged_dump_is_told_and_a_backup_is_for_its_repository(
+    databases: Databases, repo: dr.Repository, tmp_path: Path
+) -> None:
+    receipt = repo.backup(databases.filled(50))
+    archive = tmp_path / "vote.dump"
+    repo.extract(receipt, tables="public.vote", to=archive)
+    assert dr.open_dump(archive).verify(jobs=1).rows == 50
+    archive.write_bytes(archive.read_bytes()[:-40])
+    read = dr.open_dump(archive).verify()
+    assert not read.is_sound and read.outcome == "damaged"
+    assert "public vote" in read.problems[0].message or "public.vote" in read.problems[0].message
+    assert read.as_dict()["problems"][0]["message"] == read.problems[0].message
+    with pytest.raises(dr.UsageError, match="by its repository"):
+        repo.open(receipt).verify()
 
 
 def test_parts_are_chosen_by_pattern(databases: Databases, repo: dr.Repository) -> None:

@@ -43,6 +43,7 @@ from .repository import Repository
 from .results import (
     Backup,
     Contents,
+    DumpReport,
     Extracted,
     ExtractedTable,
     LiveReport,
@@ -72,6 +73,7 @@ __all__ = [
     "ConnectError",
     "Contents",
     "Dump",
+    "DumpReport",
     "Error",
     "Event",
     "Extracted",

@@ -10,7 +10,7 @@ from ._call import Work, blocking, coroutine
 from ._words import Database, Path, Paths, Patterns, conninfo, path, paths, texts
 from .errors import UsageError
 from .events import OnEvent
-from .results import Contents, Extracted, Plan, Restored, RestoredGlobals
+from .results import Contents, DumpReport, Extracted, Plan, Restored, RestoredGlobals
 from .rows import Rows
 
 if TYPE_CHECKING:
@@ -39,6 +39,14 @@ class Dump:
     def _show(self, *, entries: bool = False, on_event: Optional[OnEvent] = None) -> Work[Contents]:
         """What it contains. With `entries`, `as_dict()["entries"]` has its table of contents."""
         return Work("show", {"what": self._what, "entries": entries}, Contents.of_json, on_event)
+
+    def _verify(self, *, jobs: Optional[int] = None, on_event: Optional[OnEvent] = None) -> Work[DumpReport]:
+        """Reads all data of a dump that is no backup, and decodes it as a restore would. What cannot be
+        read is in the report, all of it.
+
+        There are no digests to hold it against: a backup is verified by `Repository.verify`.
+        """
+        return Work("verify_dump", {"what": self._what, "jobs": jobs}, DumpReport.of_json, on_event)
 
     def _plan(
         self,
@@ -146,7 +154,8 @@ class Dump:
         method = SUFFIXES.get(suffix, "none")
         if format is None:
             ending = os.path.splitext(inside)[1] if suffix in SUFFIXES else suffix
-            format = {".sql": "sql", ".tar": "tar"}.get(ending, "custom" if suffix == ".dump" else "directory")
+            whole = "custom" if suffix == ".dump" else "directory"
+            format = {".sql": "sql", ".tar": "tar"}.get(ending, whole)
         if format not in FORMATS:
             raise UsageError(f"format is one of {', '.join(FORMATS)}, not {format!r}")
         if jobs is not None and format != "directory":
@@ -161,6 +170,8 @@ class Dump:
 
     show = blocking(_show)
     show_async = coroutine(_show)
+    verify = blocking(_verify)
+    verify_async = coroutine(_verify)
     plan = blocking(_plan)
     plan_async = coroutine(_plan)
     restore = blocking(_restore)
@@ -208,6 +219,5 @@ def keys_of(identity: Paths, passphrase_file: Optional[Path]) -> dict[str, Any]:
 
 def open_dump(dump: Path) -> Dump:
     """What pg_dump wrote: the folder of a directory archive; or a custom archive, a tar archive or a plain
-    SQL file, compressed as a whole or not.
-    It is recognized by its content, when it is read."""
+    SQL file, compressed as a whole or not. It is recognized by its content, when it is read."""
     return Dump({"repository": None, "name": path(dump)}, path(dump))

@@ -13,6 +13,7 @@ from .errors import Error, of_json
 __all__ = [
     "Backup",
     "Contents",
+    "DumpReport",
     "Extracted",
     "ExtractedTable",
     "LiveReport",
@@ -241,6 +242,12 @@ class Problem:
     message: str
 
 
+def _problems_of(report: Json) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(problem["outcome"], problem["object"], problem["message"]) for problem in report["problems"]
+    )
+
+
 @dataclass(frozen=True)
 class Report(_Result):
     """What verification found."""
@@ -273,14 +280,46 @@ class Report(_Result):
             database=_database_of(value["place"]),
             level=value["level"],
             outcome=value["outcome"],
-            problems=tuple(
-                Problem(problem["outcome"], problem["object"], problem["message"])
-                for problem in value["problems"]
-            ),
+            problems=_problems_of(value),
             objects=value["objects"],
             bytes=value["bytes"],
             tables=value["tables"],
             rows=value["rows"],
+            large_objects=value["large_objects"],
+            elapsed=_elapsed(value["elapsed"]),
+        )
+
+
+@dataclass(frozen=True)
+class DumpReport(_Result):
+    """What reading a dump through found."""
+
+    #: `sound`, `missing`, `damaged` or `unchecked`.
+    outcome: str
+    problems: tuple[Problem, ...]
+    entries: int
+    tables: int
+    rows: int
+    bytes: int
+    large_objects: int
+    elapsed: timedelta
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether everything is there and can be read."""
+        return self.outcome == "sound"
+
+    @classmethod
+    def of_json(cls, value: Json) -> DumpReport:
+        """As the native module tells it."""
+        return cls(
+            value,
+            outcome=value["outcome"],
+            problems=_problems_of(value),
+            entries=value["entries"],
+            tables=value["tables"],
+            rows=value["rows"],
+            bytes=value["bytes"],
             large_objects=value["large_objects"],
             elapsed=_elapsed(value["elapsed"]),
         )
