@@ -62,6 +62,8 @@ pub(super) struct Control {
     lost: OnceLock<Arc<tokio_postgres::Error>>,
     /// What the server said when it ended the connection.
     farewell: OnceLock<Farewell>,
+    /// The server has asked for a password.
+    password_asked: AtomicBool,
 }
 
 /// Why a server ends a connection, in its own words.
@@ -123,6 +125,11 @@ impl Control {
     /// Why the connection was lost.
     pub(super) fn lost(&self) -> Option<&Arc<tokio_postgres::Error>> {
         self.lost.get()
+    }
+
+    /// Whether the server has asked for a password, in whatever form it is to be shown.
+    pub(super) fn password_asked(&self) -> bool {
+        self.password_asked.load(Ordering::Acquire)
     }
 
     /// What the server said when it ended the connection.
@@ -229,11 +236,15 @@ impl Wire {
                 self.start += 5;
                 Part::Skip(body)
             }
-            b'R' if self.auth.is_some() => {
+            b'R' => {
                 let Some(code) = code else {
                     return Ok(None);
                 };
                 self.check_auth(code)?;
+                // AuthenticationCleartextPassword, MD5Password and SASL.
+                if matches!(code, 3 | 5 | 10) {
+                    self.control.password_asked.store(true, Ordering::Release);
+                }
                 Part::Through(body + 5)
             }
             // Looked at whole; one longer than the buffer goes by unread.

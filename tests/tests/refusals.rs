@@ -1,0 +1,92 @@
+//! Servers that do not let dr in or take no changes, locations that are none, and readers that stop
+//! reading: what is said then, once, and what to do.
+
+#![cfg(unix)]
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use dr_tests::{Cluster, Finished, Stock, dr};
+
+const MAJOR: u32 = 18;
+
+/// The command as somebody with this home runs it.
+fn at_home(command: Stock, home: &Path) -> Stock {
+    command.env("HOME", home)
+}
+
+fn refused(done: &Finished, code: i32, says: &[&str]) {
+    assert_eq!(done.code, Some(code), "{}", done.stderr);
+    for words in says {
+        assert!(done.stderr.contains(words), "{words}: {}", done.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_is_asked_for_and_not_given_says_where_to_put_it() {
+    for method in ["password", "md5", "scram-sha-256"] {
+        let cluster = Cluster::builder(MAJOR)
+            .hba(&format!(
+                "local all postgres trust\nhost all asked 127.0.0.1/32 {method}\n"
+            ))
+            .config("password_encryption", "scram-sha-256")
+            .start();
+        let database = cluster.database("postgres");
+        let verifier = match method {
+            "md5" => "SET password_encryption = md5; ",
+            _ => "",
+        };
+        database
+            .sql(&format!(
+                "{verifier}CREATE ROLE asked SUPERUSER LOGIN PASSWORD 'sesame'"
+            ))
+            .await;
+        let home = tempfile::tempdir().unwrap();
+        let port = cluster.port();
+        let backup = || {
+            at_home(
+                dr().args([
+                    "backup",
+                    &format!("host=127.0.0.1 port={port} user=asked dbname=postgres"),
+                    "--repo",
+                ])
+                .arg(home.path().join("repo")),
+                home.path(),
+            )
+        };
+        let file = home.path().join(".pgpass");
+        let line = format!("127.0.0.1:{port}:postgres:asked:PASSWORD");
+        let named = format!("\"{}\"", file.display());
+        let at = format!("127.0.0.1:{port} asks for the password of role asked");
+        let always = [
+            &at[..],
+            "database postgres",
+            "PGPASSWORD",
+            "PGSERVICE",
+            &named,
+        ];
+        let done = backup().output();
+        refused(&done, 2, &always);
+        refused(&done, 2, &[&line, "(mode 0600)"]);
+
+        std::fs::write(&file, "*:*:*:other:no\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let done = backup().output();
+        refused(&done, 2, &always);
+        refused(&done, 2, &["group or world access", "0600"]);
+
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let done = backup().output();
+        refused(&done, 2, &always);
+        refused(&done, 2, &["add the line", &line]);
+
+        // What was told to do, done.
+        std::fs::write(&file, line.replace("PASSWORD", "sesame")).unwrap();
+        backup().output_ok();
+
+        // A password that is wrong was given.
+        let done = backup().env("PGPASSWORD", "open").output();
+        refused(&done, 1, &["SQLSTATE 28P01"]);
+        assert!(!done.stderr.contains("none was given"), "{}", done.stderr);
+    }
+}
