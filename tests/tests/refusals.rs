@@ -6,7 +6,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use dr_tests::{Cluster, Finished, Stock, dr};
+use dr_tests::{Cluster, Finished, Source, Stock, dr};
 
 const MAJOR: u32 = 18;
 
@@ -89,4 +89,26 @@ async fn a_password_that_is_asked_for_and_not_given_says_where_to_put_it() {
         refused(&done, 1, &["SQLSTATE 28P01"]);
         assert!(!done.stderr.contains("none was given"), "{}", done.stderr);
     }
+}
+
+#[tokio::test]
+async fn who_may_make_nothing_is_told_once_and_that_nothing_was_changed() {
+    let cluster = Cluster::start(MAJOR);
+    let source = Source::on(&cluster, 100).await;
+    source.backup().output_ok();
+    let target = cluster.create_database("target").await;
+    target.sql("CREATE ROLE guest LOGIN").await;
+    let into = target.conninfo().replace("user=postgres", "user=guest");
+    let done = source
+        .restore(&into)
+        .args(["--no-owner", "--no-acl"])
+        .output();
+    refused(&done, 1, &["permission denied", "; nothing was changed"]);
+    assert_eq!(
+        done.stderr.matches("SQLSTATE").count(),
+        1,
+        "{}",
+        done.stderr
+    );
+    assert!(!done.stderr.contains("emptied"), "{}", done.stderr);
 }
