@@ -92,6 +92,52 @@ async fn a_password_that_is_asked_for_and_not_given_says_where_to_put_it() {
 }
 
 #[tokio::test]
+async fn a_standby_is_not_restored_into_and_says_where_to_go() {
+    let primary = Cluster::start(MAJOR);
+    let source = Source::on(&primary, 100).await;
+    source.backup().output_ok();
+    let empty = primary.create_database("empty").await;
+    let standby = primary.standby().await;
+    let says = ["in recovery", "standby", "connect to the primary"];
+    let existing = standby.conninfo(empty.name());
+    for command in [
+        source
+            .restore(&standby.conninfo("to_be_made"))
+            .arg("--create"),
+        source.restore(&existing),
+        source.restore(&existing).arg("--single-transaction"),
+        source.restore(&existing).arg("--globals-only"),
+    ] {
+        let done = command.output();
+        refused(&done, 1, &says);
+        for not in ["SQLSTATE", "emptied", "removed again"] {
+            assert!(!done.stderr.contains(not), "{}", done.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn sessions_that_are_read_only_make_no_database_and_say_why() {
+    let cluster = Cluster::start(MAJOR);
+    let source = Source::on(&cluster, 100).await;
+    source.backup().output_ok();
+    source
+        .database
+        .sql("CREATE ROLE reader SUPERUSER LOGIN; ALTER ROLE reader SET default_transaction_read_only = on")
+        .await;
+    let into = cluster
+        .conninfo("to_be_made")
+        .replace("user=postgres", "user=reader");
+    let done = source.restore(&into).arg("--create").output();
+    refused(
+        &done,
+        1,
+        &["default_transaction_read_only", "connect to the primary"],
+    );
+    assert!(!cluster.has_database("to_be_made").await);
+}
+
+#[tokio::test]
 async fn who_may_make_nothing_is_told_once_and_that_nothing_was_changed() {
     let cluster = Cluster::start(MAJOR);
     let source = Source::on(&cluster, 100).await;

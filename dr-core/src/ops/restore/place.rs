@@ -35,10 +35,11 @@ impl NewPlace {
     ///
     /// # Errors
     ///
-    /// `Conflict` if the name is taken.
+    /// `Conflict` if the name is taken; `Unsupported` if the server takes no changes.
     pub(super) async fn choose(info: &ConnInfo, door: &Door) -> Result<Self> {
         let name = info.database().to_owned();
         let maintenance = target::maintenance(info).await?;
+        target::check_writable(&maintenance, info).await?;
         if target::exists(&maintenance, &name).await? {
             return Err(Error::new(
                 ErrorKind::Conflict,
