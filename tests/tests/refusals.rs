@@ -3,16 +3,36 @@
 
 #![cfg(unix)]
 
+use std::io::pipe;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use dr_tests::{Cluster, Finished, Source, Stock, dr};
+use dr_tests::{Cluster, Finished, Source, Stock, dr, ended, start};
 
 const MAJOR: u32 = 18;
 
 /// The command as somebody with this home runs it.
 fn at_home(command: Stock, home: &Path) -> Stock {
     command.env("HOME", home)
+}
+
+/// Runs it with a standard output that nobody reads.
+fn unread(command: Stock) -> Finished {
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    let mut command = command.into_command();
+    let output = command
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    Finished {
+        code: output.status.code(),
+        stdout: Vec::new(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
 }
 
 fn refused(done: &Finished, code: i32, says: &[&str]) {
@@ -157,4 +177,73 @@ async fn who_may_make_nothing_is_told_once_and_that_nothing_was_changed() {
         done.stderr
     );
     assert!(!done.stderr.contains("emptied"), "{}", done.stderr);
+}
+
+#[tokio::test]
+async fn whoever_stops_reading_ends_every_command_quietly_and_with_one_code() {
+    let cluster = Cluster::start(MAJOR);
+    let source = Source::on(&cluster, 20_000).await;
+    source.backup().output_ok();
+    let repo = source.repo();
+    let quiet = |command: Stock, code: i32| {
+        let done = unread(command);
+        assert_eq!(done.code, Some(code), "{}", done.stderr);
+        assert_eq!(done.stderr, "");
+    };
+    for format in ["copy", "sql"] {
+        let extract = dr()
+            .args([
+                "extract",
+                "latest",
+                "--quiet",
+                "--table",
+                "public.votes_vote",
+            ])
+            .args(["--to", "-", "--format", format, "--repo"])
+            .arg(&repo);
+        quiet(extract, 141);
+    }
+    for words in [
+        &["list", "--repo"][..],
+        &["list", "--json", "--repo"],
+        &["show", "latest", "--repo"],
+        &["verify", "latest", "--quiet", "--repo"],
+    ] {
+        quiet(dr().args(words).arg(&repo), 141);
+    }
+    quiet(dr().args(["completions", "bash"]), 141);
+    quiet(dr().args(["--help"]), 141);
+    quiet(dr().args(["--version"]), 141);
+
+    // Some of it was read: the rest is not there, and whoever asks for the code learns it.
+    let mut child = start(
+        dr().args([
+            "extract",
+            "latest",
+            "--quiet",
+            "--table",
+            "public.votes_vote",
+        ])
+        .args(["--to", "-", "--repo"])
+        .arg(&repo),
+    );
+    let mut beginning = [0; 16];
+    let mut stdout = child.stdout.take().unwrap();
+    std::io::Read::read_exact(&mut stdout, &mut beginning).unwrap();
+    drop(stdout);
+    let done = ended(child);
+    assert_eq!(done.code, Some(141), "{}", done.stderr);
+    assert_eq!(done.stderr, "");
+
+    // What was found weighs more than who hears of it.
+    let stored = dr_tests::files_below(&repo);
+    let rows = stored
+        .iter()
+        .find(|path| path.to_string_lossy().contains(".dat."))
+        .unwrap();
+    std::fs::write(rows, "damaged").unwrap();
+    let verify = dr()
+        .args(["verify", "latest", "--quiet", "--repo"])
+        .arg(&repo);
+    assert_eq!(unread(verify).code, Some(3));
 }
