@@ -247,3 +247,32 @@ async fn whoever_stops_reading_ends_every_command_quietly_and_with_one_code() {
         .arg(&repo);
     assert_eq!(unread(verify).code, Some(3));
 }
+
+#[test]
+fn a_misspelt_scheme_is_no_folder() {
+    let place = tempfile::tempdir().unwrap();
+    for (location, scheme) in [
+        ("fiel:/x", "fiel:"),
+        ("s4://b", "s4:"),
+        ("backups:new", "backups:"),
+    ] {
+        for words in [
+            &["backup", "host=127.0.0.1 port=1 dbname=x", "--repo"][..],
+            &["list", "--repo"],
+            &["verify", "latest", "--repo"],
+            &["prune", "--orphans", "--repo"],
+        ] {
+            let done = dr().args(words).arg(location).folder(place.path()).output();
+            refused(
+                &done,
+                1,
+                &[scheme, "file:///", "memory:", &format!("./{scheme}…")],
+            );
+        }
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+    }
+    std::fs::create_dir(place.path().join("fiel:")).unwrap();
+    dr().args(["list", "--repo", "./fiel:"])
+        .folder(place.path())
+        .output_ok();
+}

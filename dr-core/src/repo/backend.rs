@@ -17,11 +17,6 @@ use super::local;
 use super::upload::PartSizes;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Schemes that name a store which this build does not speak.
-const PLANNED: [&str; 12] = [
-    "s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "http", "https", "sftp", "ssh",
-];
-
 const FORMAT: u32 = 1;
 
 /// Whether the store itself refuses to create an object that exists.
@@ -66,7 +61,7 @@ impl Backend {
                 "no repository was named: give a path or a URL",
             ));
         }
-        if let Some((scheme, rest)) = location.split_once(':') {
+        if let Some((scheme, rest)) = split_scheme(location) {
             match scheme.to_ascii_lowercase().as_str() {
                 "memory" if rest.is_empty() || rest == "//" => {
                     return Ok(Self::of_store(
@@ -76,16 +71,16 @@ impl Backend {
                     ));
                 }
                 "file" => return Ok(Self::of_folder(file_url(location)?)),
-                scheme if rest.starts_with("//") || PLANNED.contains(&scheme) => {
+                // The rest is not repeated: it may hold a password.
+                scheme => {
                     return Err(Error::new(
                         ErrorKind::Unsupported,
                         format!(
-                            "repositories at {scheme}: cannot be used yet; give a path, file:///… \
-                             or memory:"
+                            "repositories at {scheme}: cannot be used; give a path, file:///… or \
+                             memory: (a folder whose name begins so is ./{scheme}:…)"
                         ),
                     ));
                 }
-                _ => {}
             }
         }
         Ok(Self::of_folder(PathBuf::from(location)))
@@ -268,6 +263,19 @@ impl Backend {
     }
 }
 
+/// A location's scheme, as RFC 3986 spells one, and what follows its colon. Every word before a
+/// colon is one: a misspelt scheme must not become a folder in which backups are believed safe.
+fn split_scheme(location: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = location.split_once(':')?;
+    let sound = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    // C:\backups
+    let is_drive = cfg!(windows) && scheme.len() == 1;
+    (sound && !is_drive).then_some((scheme, rest))
+}
+
 /// `file:///a/b`, `file:/a/b`.
 fn file_url(location: &str) -> Result<PathBuf> {
     let bad = || {
@@ -385,17 +393,29 @@ mod tests {
             "gs://bucket",
             "sftp://host/x",
             "ftp://host",
+            "fiel:/x",
+            "s4://b",
+            "S3:bucket",
+            "backups:2026",
+            "memory:x",
         ] {
             let error = Backend::at(location).expect_err("unsupported");
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{location}");
             let scheme = location.split(':').next().expect("scheme");
-            assert!(error.to_string().contains(scheme), "{error}");
+            let scheme = scheme.to_ascii_lowercase();
+            for told in [&format!("{scheme}:"), "file:///", "memory:", "./"] {
+                assert!(error.to_string().contains(told), "{error}");
+            }
             let checked = crate::repo::Repository::check(location).expect_err("unsupported");
             assert_eq!(checked.to_string(), error.to_string());
         }
         for (location, path) in [
             ("backups", "backups"),
             ("/var/b:c", "/var/b:c"),
+            ("./fiel:/x", "./fiel:/x"),
+            ("my backups:1", "my backups:1"),
+            ("a/b:c", "a/b:c"),
+            ("2026:1", "2026:1"),
             ("file:///var/my%20backups", "/var/my backups"),
             ("FILE:/var/x", "/var/x"),
         ] {

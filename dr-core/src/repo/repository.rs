@@ -95,7 +95,8 @@ impl std::fmt::Debug for Repository {
 
 impl Repository {
     /// The repository at a location: a path, `file:///path`, or `memory:` for one that dies with
-    /// the process. A folder need not exist; the first backup makes it.
+    /// the process. A folder need not exist; the first backup makes it. A relative path that begins
+    /// as a scheme does is given as `./name:…`.
     ///
     /// # Errors
     ///
