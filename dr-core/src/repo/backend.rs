@@ -236,7 +236,11 @@ impl Backend {
                 })
             }
             Err(object_store::Error::NotFound { .. }) => {
-                let create = probe(store).await?;
+                let create = probe(store).await.map_err(|error| {
+                    Error::new(ErrorKind::Store, "the repository cannot be written to")
+                        .of_key(&self.name)
+                        .caused_by(error)
+                })?;
                 let about = About {
                     format: FORMAT,
                     created: Timestamp::now(),
@@ -377,9 +381,28 @@ pub(super) fn failed(error: object_store::Error, key: &Path) -> Error {
         object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. } => {
             (ErrorKind::Unsupported, "the store cannot do this")
         }
-        _ => (ErrorKind::Store, "the store failed"),
+        _ => (ErrorKind::Store, refused(&error)),
     };
     Error::new(kind, message).of_key(key).caused_by(error)
+}
+
+/// What an error comes to for which the store has no word of its own: a folder's are such.
+fn refused(error: &object_store::Error) -> &'static str {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            match error.kind() {
+                std::io::ErrorKind::PermissionDenied => {
+                    return "the user that dr runs as has no permission for it";
+                }
+                std::io::ErrorKind::ReadOnlyFilesystem => return "the file system is read-only",
+                std::io::ErrorKind::StorageFull => return "the disk is full",
+                _ => {}
+            }
+        }
+        cause = error.source();
+    }
+    "the store failed"
 }
 
 #[cfg(test)]
@@ -426,6 +449,28 @@ mod tests {
         assert_eq!(Backend::at("").expect_err("none").kind(), ErrorKind::Usage);
         let error = Backend::at("file://host/x").expect_err("host");
         assert_eq!(error.kind(), ErrorKind::Usage);
+    }
+
+    #[test]
+    fn what_the_operating_system_refuses_is_told_in_words() {
+        use std::io::ErrorKind as Io;
+        for (kind, told) in [
+            (Io::PermissionDenied, "no permission"),
+            (Io::ReadOnlyFilesystem, "read-only"),
+            (Io::StorageFull, "disk is full"),
+            (Io::TimedOut, "the store failed"),
+        ] {
+            let error = object_store::Error::Generic {
+                store: "LocalFileSystem",
+                source: Box::new(
+                    Error::new(ErrorKind::Store, "cannot open")
+                        .caused_by(std::io::Error::from(kind)),
+                ),
+            };
+            let error = failed(error, &Path::from("x"));
+            assert_eq!(error.kind(), ErrorKind::Store);
+            assert!(error.to_string().contains(told), "{error}");
+        }
     }
 
     #[tokio::test]
