@@ -184,7 +184,7 @@ impl Repository {
         self.newest(database).await?.into_backup()
     }
 
-    async fn newest(&self, database: Option<&str>) -> Result<Listing> {
+    pub(super) async fn newest(&self, database: Option<&str>) -> Result<Listing> {
         let mut places = self.places().await?;
         places.retain(|place| database.is_none_or(|database| place.database() == database));
         places.sort_by(|a, b| b.id().cmp(a.id()));
