@@ -14,6 +14,8 @@ Exit codes:
     4  missing: no such backup, file or table
     5  could not be checked (verify): no key, or the store does not answer
   130  stopped by Ctrl-C, SIGTERM or SIGHUP; nothing half done is left listed
+  141  whoever reads standard output stopped before its end (as in dr extract … --to - | head);
+       nothing is printed about it, and a report of 3, 4 or 5 keeps its code
 
 Secrets are read from files and variables (PGPASSWORD, a password file, DR_PASSPHRASE), never from arguments.";
 

@@ -13,6 +13,8 @@ pub(crate) enum Outcome {
     Missing,
     /// What was asked for could not be checked.
     Unchecked,
+    /// Whoever reads standard output stopped before its end.
+    Unread,
 }
 
 impl Outcome {
@@ -22,12 +24,26 @@ impl Outcome {
             Self::Damaged => 3,
             Self::Missing => 4,
             Self::Unchecked => 5,
+            // 128 and SIGPIPE, as a shell says of a program that the signal ends.
+            Self::Unread => 141,
         }
     }
 }
 
 /// 128 and SIGINT, as a shell says it.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Prints what the command line comes to where that is no command: help, the version, or what
+/// cannot be meant. The code for it.
+pub(crate) fn of_words(told: &clap::Error) -> u8 {
+    match told.print() {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe && !told.use_stderr() => {
+            Outcome::Unread.code()
+        }
+        _ if told.use_stderr() => 2,
+        _ => 0,
+    }
+}
 
 /// The code for an error.
 pub(crate) fn code(error: &Error) -> u8 {

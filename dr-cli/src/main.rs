@@ -18,7 +18,10 @@ use dr_core::{Error, ErrorKind};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => return ExitCode::from(exit::of_words(&told)),
+    };
     let json = arguments.global.json;
     log(&arguments.global);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(match result {
+        Ok(exit::Outcome::Done) if render::was_unread() => exit::Outcome::Unread.code(),
         Ok(outcome) => outcome.code(),
         Err(error) => {
             render::print_error(&error, json);

@@ -61,6 +61,7 @@ struct Inner {
     offset: Option<u64>,
     key: Option<String>,
     sqlstate: Option<String>,
+    afterwards: Vec<String>,
 }
 
 impl fmt::Display for Inner {
@@ -78,6 +79,9 @@ impl fmt::Display for Inner {
         if let Some(sqlstate) = &self.sqlstate {
             write!(f, " [SQLSTATE {sqlstate}]")?;
         }
+        for note in &self.afterwards {
+            write!(f, "; {note}")?;
+        }
         Ok(())
     }
 }
@@ -94,6 +98,7 @@ impl Error {
                 offset: None,
                 key: None,
                 sqlstate: None,
+                afterwards: Vec::new(),
             }),
             source: None,
         }
@@ -137,10 +142,10 @@ impl Error {
         self
     }
 
-    /// The same error, with what became of things afterwards behind its message.
+    /// The same error, with what became of things afterwards behind all of its own.
     #[must_use]
     pub fn and_then(mut self, note: impl fmt::Display) -> Self {
-        self.inner.message = format!("{}; {note}", self.inner.message);
+        self.inner.afterwards.push(note.to_string());
         self
     }
 
@@ -237,6 +242,19 @@ mod tests {
             "entry 3358 (TABLE DATA shop.orders): stored digest differs from the manifest"
         );
         assert!(format!("{error:?}").ends_with("manifest: disk"));
+    }
+
+    #[test]
+    fn what_became_of_things_stands_behind_what_happened() {
+        let cleaning = Error::new(ErrorKind::Server, "not its owner").with_sqlstate("42501");
+        let error = Error::new(ErrorKind::Server, "the disk is full")
+            .and_then(format_args!("it could not be emptied: {cleaning}"))
+            .with_sqlstate("53100");
+        assert_eq!(
+            error.to_string(),
+            "the disk is full [SQLSTATE 53100]; it could not be emptied: not its owner \
+             [SQLSTATE 42501]"
+        );
     }
 
     #[test]

@@ -92,6 +92,12 @@ def test_a_location_is_checked_without_a_look_at_it(tmp_path: Path) -> None:
     with pytest.raises(dr.UnsupportedError, match="repositories at ftp:") as unknown:
         dr.check_repository("ftp://me:hunter2@host/backups")
     assert "hunter2" not in str(unknown.value)
+    for misspelt in ("fiel:/backups", "s4://bucket", "backups:new"):
+        with pytest.raises(dr.UnsupportedError, match=r"file:///… or memory: \(.* \./"):
+            dr.Repository(misspelt).list()
+        dr.check_repository(f"./{misspelt}")
+        # A path is one, whatever it is called.
+        dr.check_repository(Path(misspelt))
     for none in ("", "file://host/backups"):
         with pytest.raises(dr.UsageError):
             dr.check_repository(none)

@@ -41,6 +41,8 @@ def test_what_is_right_passes() -> None:
         ({**GOOD, "RECIPIENTS_FILE": "/no/such"}, "dr.E005", "DR['RECIPIENTS_FILE']: cannot read /no/such"),
         ({**GOOD, "DATABASES": {"other": {}}}, "dr.E006", "there is no such database alias"),
         ({**GOOD, "REPOSITORY": "ftp://host/polls"}, "dr.E009", "DR['REPOSITORY']: repositories at ftp: "),
+        ({**GOOD, "REPOSITORY": "fiel:/srv/polls"}, "dr.E009", "DR['REPOSITORY']: repositories at fiel: "),
+        ({**GOOD, "REPOSITORY": "./fiel:/polls"}, "dr.W004", "is a relative path"),
         ({**GOOD, "REPOSITORY": "file://host/polls"}, "dr.E009", "DR['REPOSITORY']: "),
         ({"REPOSITORY": "/srv/backups"}, "dr.W001", "'default', 'analytics' are not encrypted"),
         (GOOD, "dr.W002", "backups of 'default', 'analytics' lie on this machine"),

@@ -221,6 +221,38 @@ async fn copy_in_counts_aborts_with_its_source_and_stops_at_the_servers_error() 
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_a_copy_in_is_quoted_with_why() {
+    for major in MAJORS {
+        let database = Cluster::shared(major).create_database("ended").await;
+        database.sql("CREATE TABLE t (a int)").await;
+        for _ in 0..10 {
+            let conn = target::connect(&info(database.conninfo()), &target::Preamble::new("UTF8"))
+                .await
+                .unwrap();
+            let other = database.clone();
+            let ending = tokio::spawn(async move {
+                let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_progress_copy \
+                     WHERE datname = current_database()";
+                while other.value(end).await == "0" {}
+            });
+            let endless = stream::repeat_with(|| Ok(bytes::Bytes::from("1\n".repeat(40_000))));
+            let sql = "COPY public.t (a) FROM stdin;";
+            let error = copy::copy_in(&conn, sql, endless.boxed(), "entry 1")
+                .await
+                .unwrap_err();
+            ending.await.unwrap();
+            assert_eq!(error.sqlstate(), Some("57P01"), "{error:?}");
+            let words = "terminating connection due to administrator command";
+            assert!(format!("{error:?}").contains(words), "{error:?}");
+            assert!(error.is_retryable());
+            // So it is for whoever asks the connection next.
+            let error = conn.run("SELECT 1").await.unwrap_err();
+            assert_eq!(error.sqlstate(), Some("57P01"), "{error:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn large_objects_come_back_as_they_were_written() {
     for major in MAJORS {

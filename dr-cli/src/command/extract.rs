@@ -49,7 +49,16 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
                 Format::Tar => To::TarTo(stdout),
                 Format::Sql | Format::Directory => To::ScriptTo(stdout),
             };
-            let extracted = work(context, options, dump, selected.toc, to).await?;
+            let extracted = match work(context, options, dump, selected.toc, to).await {
+                // Nobody asked it to stop but whoever reads, by reading no more.
+                Err(error)
+                    if error.kind() == ErrorKind::Interrupted && !context.stop.is_cancelled() =>
+                {
+                    context.progress.finish();
+                    return Ok(Outcome::Unread);
+                }
+                done => done?,
+            };
             // Standard output is taken.
             show(context.output.on_stderr(), &extracted)
         }

@@ -7,6 +7,7 @@ mod progress;
 mod table;
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
@@ -63,8 +64,11 @@ impl Output {
             .write_all(out.as_bytes())
             .and_then(|()| stdout.flush())
         {
-            // Whoever reads has read enough: `dr list | head`.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            // What was asked for is done, whether its report is read to the end or not.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                UNREAD.store(true, Ordering::Relaxed);
+                Ok(())
+            }
             Err(error) => Err(dr_core::Error::new(
                 dr_core::ErrorKind::Store,
                 "cannot write to standard output",
@@ -73,6 +77,14 @@ impl Output {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// Whoever reads standard output stopped before the end of a result: `dr list | head -1`.
+static UNREAD: AtomicBool = AtomicBool::new(false);
+
+/// Whether a result was not read to its end.
+pub(crate) fn was_unread() -> bool {
+    UNREAD.load(Ordering::Relaxed)
 }
 
 /// A line on standard error. Nothing can be done about one that cannot be written.

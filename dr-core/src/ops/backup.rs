@@ -246,6 +246,12 @@ pub async fn backup(
         about
     };
     let unfinished = repository.begin(about).await?;
+    if let Some(later) = unfinished.dated_later() {
+        watch.notice(format!(
+            "backup {later} is dated later than now: the clock was put back, or another machine's \
+             differs; until it has caught up latest names that backup, so name this one by its id"
+        ));
+    }
     let mut work = Work {
         tasks: store_files::Tasks::new(),
         unfinished,

@@ -79,7 +79,7 @@ pub struct RestoredGlobals {
 ///
 /// # Errors
 ///
-/// `Missing` if the dump has no globals; `Server` with the role or tablespace and the SQLSTATE, at the first that cannot be made: then
+/// `Missing` if the dump has no globals; `Unsupported` if the server is a standby or read-only; `Server` with the role or tablespace and the SQLSTATE, at the first that cannot be made: then
 /// no role was made. Those of the connection.
 pub async fn restore_globals(
     evidence: &Evidence,
@@ -93,6 +93,7 @@ pub async fn restore_globals(
         )
     })?;
     let conn = target::maintenance_in(target, &evidence.source.encoding).await?;
+    target::check_writable(&conn, target).await?;
     let version = conn.version().0;
     let there = names(&conn, "pg_roles", "rolname").await?;
     let mut done = RestoredGlobals::default();

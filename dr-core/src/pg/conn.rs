@@ -154,18 +154,18 @@ impl Conn {
 }
 
 /// The driver's error as ours, of a connection that may be lost: then with what it was lost for,
-/// such as a time-out of the network or the server's farewell.
+/// such as the server's farewell or a time-out of the network.
 pub(super) fn failed(control: &Control, error: tokio_postgres::Error) -> Error {
-    let lost = match control.lost() {
-        Some(lost) if error.is_closed() => lost,
-        _ => return server_error(error),
-    };
+    if error.as_db_error().is_some() {
+        return server_error(error);
+    }
     let failed = Error::new(ErrorKind::Connect, LOST);
-    match lost.as_db_error() {
-        Some(db) => failed
-            .with_sqlstate(db.code().code())
-            .caused_by(Error::new(ErrorKind::Server, db.message())),
-        None => failed.caused_by(Arc::clone(lost)),
+    match (control.farewell(), control.lost()) {
+        (Some(farewell), _) => failed
+            .with_sqlstate(&farewell.sqlstate)
+            .caused_by(Error::new(ErrorKind::Server, &farewell.message)),
+        (None, Some(lost)) if error.is_closed() => failed.caused_by(Arc::clone(lost)),
+        _ => server_error(error),
     }
 }
 

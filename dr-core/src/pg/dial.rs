@@ -342,10 +342,12 @@ async fn log_in(
     }
     agreed(&mut config, encryption.is_some());
     let (wire, control) = Wire::new(socket, info.require_auth);
-    let (client, connection) = config
-        .connect_raw(wire, Agreed)
-        .await
-        .map_err(|error| login_refused(info, host, error))?;
+    let (client, connection) = config.connect_raw(wire, Agreed).await.map_err(|error| {
+        if error.code().is_none() && control.password_asked() && info.password_for(host).is_none() {
+            return Refusal::Denied(info.password_wanted(host));
+        }
+        login_refused(info, host, error)
+    })?;
     tokio::spawn(drive(connection, Arc::clone(&control)));
     Ok(Link {
         client,

@@ -10,6 +10,9 @@
 //!   database's encoding is another, text is carried byte-mapped ([`crate::text`]) and is turned
 //!   back into its bytes here.
 //! * **`require_auth`.** What the server asks for is compared before the driver answers.
+//! * **Last words.** A server that ends a connection says why and closes it. The driver may meet the
+//!   closed socket first, while it sends rows, and never read what was said: here what the server
+//!   said is read to its end before a failed write is told, and why it left is kept.
 //!
 //! Used by `dial`, which puts it in, and by `copy`. Knows the shape of messages and no SQL.
 
@@ -57,6 +60,46 @@ pub(super) struct Control {
     byte_mapped: AtomicBool,
     /// Why the connection was lost.
     lost: OnceLock<Arc<tokio_postgres::Error>>,
+    /// What the server said when it ended the connection.
+    farewell: OnceLock<Farewell>,
+    /// The server has asked for a password.
+    password_asked: AtomicBool,
+}
+
+/// Why a server ends a connection, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Farewell {
+    pub(super) sqlstate: String,
+    pub(super) message: String,
+}
+
+impl Farewell {
+    /// That of an ErrorResponse or NoticeResponse after which the server hangs up: what is FATAL or
+    /// worse, and the warning that all of them get when another one crashed or the server is
+    /// stopped at once (class 57P).
+    fn of(body: &[u8]) -> Option<Self> {
+        let (mut severity, mut sqlstate, mut message) = (None, None, None);
+        for field in body.split(|byte| *byte == 0) {
+            match field.split_first() {
+                // Unlike S, V is not translated.
+                Some((b'V', text)) => severity = Some(text),
+                Some((b'C', text)) => sqlstate = std::str::from_utf8(text).ok(),
+                Some((b'M', text)) => message = Some(text),
+                _ => {}
+            }
+        }
+        let sqlstate = sqlstate?;
+        let last = match severity? {
+            b"FATAL" | b"PANIC" => true,
+            b"WARNING" => sqlstate.starts_with("57P"),
+            _ => false,
+        };
+        last.then(|| Self {
+            sqlstate: sqlstate.to_owned(),
+            // A translated one is in the database's encoding.
+            message: String::from_utf8_lossy(message.unwrap_or_default()).into_owned(),
+        })
+    }
 }
 
 impl Control {
@@ -82,6 +125,16 @@ impl Control {
     /// Why the connection was lost.
     pub(super) fn lost(&self) -> Option<&Arc<tokio_postgres::Error>> {
         self.lost.get()
+    }
+
+    /// Whether the server has asked for a password, in whatever form it is to be shown.
+    pub(super) fn password_asked(&self) -> bool {
+        self.password_asked.load(Ordering::Acquire)
+    }
+
+    /// What the server said when it ended the connection.
+    pub(super) fn farewell(&self) -> Option<&Farewell> {
+        self.farewell.get()
     }
 
     /// From now on statements are byte-mapped text. Call between statements.
@@ -127,6 +180,8 @@ pub(super) struct Wire {
     part: Part,
     tap: Option<Tap>,
     output: Outgoing,
+    /// Why nothing can be written any more.
+    broken: Option<io::Error>,
 }
 
 impl Wire {
@@ -144,6 +199,7 @@ impl Wire {
             part: Part::Header,
             tap: None,
             output: Outgoing::default(),
+            broken: None,
         };
         (wire, control)
     }
@@ -166,6 +222,7 @@ impl Wire {
             ));
         };
         let code = input[5..].first_chunk().copied().map(u32::from_be_bytes);
+        let here = input.len() - 5;
         Ok(Some(match tag {
             b'd' if self.tap.is_some() => {
                 self.start += 5;
@@ -179,14 +236,27 @@ impl Wire {
                 self.start += 5;
                 Part::Skip(body)
             }
-            b'R' if self.auth.is_some() => {
+            b'R' => {
                 let Some(code) = code else {
                     return Ok(None);
                 };
                 self.check_auth(code)?;
+                // AuthenticationCleartextPassword, MD5Password and SASL.
+                if matches!(code, 3 | 5 | 10) {
+                    self.control.password_asked.store(true, Ordering::Release);
+                }
                 Part::Through(body + 5)
             }
-            b'E' => {
+            // Looked at whole; one longer than the buffer goes by unread.
+            b'E' | b'N' if here < body && body <= READ - 5 => return Ok(None),
+            b'E' | b'N' => {
+                let said = &self.input[self.start + 5..self.end];
+                if let Some(farewell) = said.get(..body).and_then(Farewell::of) {
+                    self.control.farewell.get_or_init(|| farewell);
+                }
+                if tag == b'N' {
+                    return Ok(Some(Part::Through(body + 5)));
+                }
                 self.control.errors.fetch_add(1, Ordering::AcqRel);
                 self.disarm();
                 Part::Through(body + 5)
@@ -376,7 +446,11 @@ impl AsyncRead for Wire {
                     return Poll::Ready(Ok(()));
                 }
                 if ready!(this.poll_fill(cx))? == 0 {
-                    return Poll::Ready(Ok(()));
+                    // All that the server said was heard.
+                    return Poll::Ready(match this.broken.take() {
+                        Some(error) => Err(error),
+                        None => Ok(()),
+                    });
                 }
             }
         }
@@ -474,6 +548,42 @@ impl Wire {
         }
         Poll::Ready(Ok(()))
     }
+
+    fn poll_put(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_drain(cx))?;
+        if !self.control.byte_mapped.load(Ordering::Acquire) {
+            return Pin::new(&mut self.socket).poll_write(cx, bytes);
+        }
+        self.output.take(bytes)?;
+        // What cannot be written now is written before the next bytes are taken.
+        match self.poll_drain(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(bytes.len())),
+        }
+    }
+
+    /// The socket takes nothing any more: the driver is told when it has read what the server
+    /// still said, and until then writes into nothing. An error of ours is told at once.
+    fn hear_out(&mut self, cx: &mut Context<'_>, error: io::Error) -> io::Result<()> {
+        if !is_hung_up(&error) {
+            return Err(error);
+        }
+        self.broken = Some(error);
+        self.output.waiting.clear();
+        // Reading may have been given up for now, with words still there.
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+}
+
+/// Whether the other side is gone, so that reading ends too.
+fn is_hung_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+    )
 }
 
 impl AsyncWrite for Wire {
@@ -483,26 +593,32 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        ready!(this.poll_drain(cx))?;
-        if !this.control.byte_mapped.load(Ordering::Acquire) {
-            return Pin::new(&mut this.socket).poll_write(cx, bytes);
+        if this.broken.is_some() {
+            return Poll::Ready(Ok(bytes.len()));
         }
-        this.output.take(bytes)?;
-        // What cannot be written now is written before the next bytes are taken.
-        match this.poll_drain(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(bytes.len())),
+        match ready!(this.poll_put(cx, bytes)) {
+            Err(error) => Poll::Ready(this.hear_out(cx, error).map(|()| bytes.len())),
+            written => Poll::Ready(written),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_drain(cx))?;
-        Pin::new(&mut this.socket).poll_flush(cx)
+        if this.broken.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = match ready!(this.poll_drain(cx)) {
+            Ok(()) => ready!(Pin::new(&mut this.socket).poll_flush(cx)),
+            failed => failed,
+        };
+        Poll::Ready(flushed.or_else(|error| this.hear_out(cx, error)))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Err(error));
+        }
         ready!(this.poll_drain(cx))?;
         Pin::new(&mut this.socket).poll_shutdown(cx)
     }
@@ -696,5 +812,110 @@ mod tests {
             far.read_exact(&mut got).await.unwrap();
             assert_eq!(got, expected);
         }
+    }
+
+    fn farewell(severity: &str, sqlstate: &str, message: &str) -> Vec<u8> {
+        format!("S{severity}\0V{severity}\0C{sqlstate}\0M{message}\0\0").into_bytes()
+    }
+
+    /// What the server said lies there to be read, and it takes nothing any more.
+    struct Leaving(io::Cursor<Vec<u8>>);
+
+    impl AsyncRead for Leaving {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, buffer)
+        }
+    }
+
+    impl AsyncWrite for Leaving {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Socket for Leaving {}
+
+    #[tokio::test]
+    async fn what_a_server_said_before_it_hung_up_is_heard_although_writing_failed_first() {
+        let body = farewell("FATAL", "57P01", "terminating connection");
+        let said = message(b'E', &body);
+        for byte_mapped in [false, true] {
+            let socket = Leaving(io::Cursor::new(said.clone()));
+            let (mut wire, control) = Wire::new(Box::new(socket), None);
+            if byte_mapped {
+                control.map_bytes();
+            }
+            for _ in 0..3 {
+                wire.write_all(&message(b'd', b"row\n")).await.unwrap();
+                wire.flush().await.unwrap();
+            }
+            let mut seen = Vec::new();
+            let error = wire.read_to_end(&mut seen).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+            assert_eq!(seen, said);
+            let farewell = control.farewell().unwrap();
+            assert_eq!(farewell.sqlstate, "57P01");
+            assert_eq!(farewell.message, "terminating connection");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_ends_a_connection_is_a_farewell() {
+        for (tag, severity, sqlstate, last) in [
+            (b'E', "ERROR", "53100", false),
+            (b'E', "FATAL", "57P05", true),
+            (b'E', "PANIC", "53100", true),
+            (b'N', "WARNING", "57P02", true),
+            (b'N', "WARNING", "01000", false),
+            (b'N', "NOTICE", "57P02", false),
+        ] {
+            let (mut wire, control, mut far) = wire(None);
+            let sent = message(tag, &farewell(severity, sqlstate, "said"));
+            let whole = sent.clone();
+            let sender = tokio::spawn(async move {
+                // At any cut.
+                for byte in sent {
+                    far.write_all(&[byte]).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            });
+            let mut seen = Vec::new();
+            wire.read_to_end(&mut seen).await.unwrap();
+            sender.await.unwrap();
+            assert_eq!(seen, whole);
+            let heard = control
+                .farewell()
+                .map(|farewell| farewell.sqlstate.as_str());
+            assert_eq!(heard, last.then_some(sqlstate), "{severity} {sqlstate}");
+            assert_eq!(control.errors(), u64::from(tag == b'E'));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_too_long_to_look_at_goes_by_whole() {
+        let (mut wire, control, mut far) = wire(None);
+        let long = message(b'E', &farewell("FATAL", "57P01", &"x".repeat(READ)));
+        let sent = long.clone();
+        tokio::spawn(async move { far.write_all(&sent).await.unwrap() });
+        let mut seen = Vec::new();
+        wire.read_to_end(&mut seen).await.unwrap();
+        assert!(seen == long);
+        assert_eq!(control.errors(), 1);
     }
 }

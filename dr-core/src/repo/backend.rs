@@ -17,11 +17,6 @@ use super::local;
 use super::upload::PartSizes;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Schemes that name a store which this build does not speak.
-const PLANNED: [&str; 12] = [
-    "s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "http", "https", "sftp", "ssh",
-];
-
 const FORMAT: u32 = 1;
 
 /// Whether the store itself refuses to create an object that exists.
@@ -66,7 +61,7 @@ impl Backend {
                 "no repository was named: give a path or a URL",
             ));
         }
-        if let Some((scheme, rest)) = location.split_once(':') {
+        if let Some((scheme, rest)) = split_scheme(location) {
             match scheme.to_ascii_lowercase().as_str() {
                 "memory" if rest.is_empty() || rest == "//" => {
                     return Ok(Self::of_store(
@@ -76,16 +71,16 @@ impl Backend {
                     ));
                 }
                 "file" => return Ok(Self::of_folder(file_url(location)?)),
-                scheme if rest.starts_with("//") || PLANNED.contains(&scheme) => {
+                // The rest is not repeated: it may hold a password.
+                scheme => {
                     return Err(Error::new(
                         ErrorKind::Unsupported,
                         format!(
-                            "repositories at {scheme}: cannot be used yet; give a path, file:///… \
-                             or memory:"
+                            "repositories at {scheme}: cannot be used; give a path, file:///… or \
+                             memory: (a folder whose name begins so is ./{scheme}:…)"
                         ),
                     ));
                 }
-                _ => {}
             }
         }
         Ok(Self::of_folder(PathBuf::from(location)))
@@ -241,7 +236,11 @@ impl Backend {
                 })
             }
             Err(object_store::Error::NotFound { .. }) => {
-                let create = probe(store).await?;
+                let create = probe(store).await.map_err(|error| {
+                    Error::new(ErrorKind::Store, "the repository cannot be written to")
+                        .of_key(&self.name)
+                        .caused_by(error)
+                })?;
                 let about = About {
                     format: FORMAT,
                     created: Timestamp::now(),
@@ -266,6 +265,19 @@ impl Backend {
              it. If dr made the repository, remove this one object: it is made again",
         )
     }
+}
+
+/// A location's scheme, as RFC 3986 spells one, and what follows its colon. Every word before a
+/// colon is one: a misspelt scheme must not become a folder in which backups are believed safe.
+fn split_scheme(location: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = location.split_once(':')?;
+    let sound = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    // C:\backups
+    let is_drive = cfg!(windows) && scheme.len() == 1;
+    (sound && !is_drive).then_some((scheme, rest))
 }
 
 /// `file:///a/b`, `file:/a/b`.
@@ -369,9 +381,28 @@ pub(super) fn failed(error: object_store::Error, key: &Path) -> Error {
         object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. } => {
             (ErrorKind::Unsupported, "the store cannot do this")
         }
-        _ => (ErrorKind::Store, "the store failed"),
+        _ => (ErrorKind::Store, refused(&error)),
     };
     Error::new(kind, message).of_key(key).caused_by(error)
+}
+
+/// What an error comes to for which the store has no word of its own: a folder's are such.
+fn refused(error: &object_store::Error) -> &'static str {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            match error.kind() {
+                std::io::ErrorKind::PermissionDenied => {
+                    return "the user that dr runs as has no permission for it";
+                }
+                std::io::ErrorKind::ReadOnlyFilesystem => return "the file system is read-only",
+                std::io::ErrorKind::StorageFull => return "the disk is full",
+                _ => {}
+            }
+        }
+        cause = error.source();
+    }
+    "the store failed"
 }
 
 #[cfg(test)]
@@ -385,17 +416,29 @@ mod tests {
             "gs://bucket",
             "sftp://host/x",
             "ftp://host",
+            "fiel:/x",
+            "s4://b",
+            "S3:bucket",
+            "backups:2026",
+            "memory:x",
         ] {
             let error = Backend::at(location).expect_err("unsupported");
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{location}");
             let scheme = location.split(':').next().expect("scheme");
-            assert!(error.to_string().contains(scheme), "{error}");
+            let scheme = scheme.to_ascii_lowercase();
+            for told in [&format!("{scheme}:"), "file:///", "memory:", "./"] {
+                assert!(error.to_string().contains(told), "{error}");
+            }
             let checked = crate::repo::Repository::check(location).expect_err("unsupported");
             assert_eq!(checked.to_string(), error.to_string());
         }
         for (location, path) in [
             ("backups", "backups"),
             ("/var/b:c", "/var/b:c"),
+            ("./fiel:/x", "./fiel:/x"),
+            ("my backups:1", "my backups:1"),
+            ("a/b:c", "a/b:c"),
+            ("2026:1", "2026:1"),
             ("file:///var/my%20backups", "/var/my backups"),
             ("FILE:/var/x", "/var/x"),
         ] {
@@ -406,6 +449,28 @@ mod tests {
         assert_eq!(Backend::at("").expect_err("none").kind(), ErrorKind::Usage);
         let error = Backend::at("file://host/x").expect_err("host");
         assert_eq!(error.kind(), ErrorKind::Usage);
+    }
+
+    #[test]
+    fn what_the_operating_system_refuses_is_told_in_words() {
+        use std::io::ErrorKind as Io;
+        for (kind, told) in [
+            (Io::PermissionDenied, "no permission"),
+            (Io::ReadOnlyFilesystem, "read-only"),
+            (Io::StorageFull, "disk is full"),
+            (Io::TimedOut, "the store failed"),
+        ] {
+            let error = object_store::Error::Generic {
+                store: "LocalFileSystem",
+                source: Box::new(
+                    Error::new(ErrorKind::Store, "cannot open")
+                        .caused_by(std::io::Error::from(kind)),
+                ),
+            };
+            let error = failed(error, &Path::from("x"));
+            assert_eq!(error.kind(), ErrorKind::Store);
+            assert!(error.to_string().contains(told), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -95,7 +95,8 @@ impl std::fmt::Debug for Repository {
 
 impl Repository {
     /// The repository at a location: a path, `file:///path`, or `memory:` for one that dies with
-    /// the process. A folder need not exist; the first backup makes it.
+    /// the process. A folder need not exist; the first backup makes it. A relative path that begins
+    /// as a scheme does is given as `./name:…`.
     ///
     /// # Errors
     ///
@@ -183,7 +184,7 @@ impl Repository {
         self.newest(database).await?.into_backup()
     }
 
-    async fn newest(&self, database: Option<&str>) -> Result<Listing> {
+    pub(super) async fn newest(&self, database: Option<&str>) -> Result<Listing> {
         let mut places = self.places().await?;
         places.retain(|place| database.is_none_or(|database| place.database() == database));
         places.sort_by(|a, b| b.id().cmp(a.id()));

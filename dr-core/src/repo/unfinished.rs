@@ -21,6 +21,8 @@ pub struct Unfinished {
     create: Create,
     place: Place,
     created: Timestamp,
+    /// The newest backup of the database, if it is dated later than this one.
+    later: Option<Place>,
     kind: Kind,
     label: Option<String>,
     stages: Vec<String>,
@@ -71,13 +73,20 @@ impl Repository {
         }
         let (_, create) = self.writable().await?;
         let created = Timestamp::now();
-        let place = Place::new(about.database, BackupId::new(created));
+        let id = BackupId::new(created);
+        let later = match self.newest(Some(&about.database)).await {
+            Ok(newest) => Some(newest.place).filter(|place| place.id().second() > id.second()),
+            Err(error) if error.kind() == ErrorKind::Missing => None,
+            Err(error) => return Err(error),
+        };
+        let place = Place::new(about.database, id);
         self.backend().make_folder(&place.folder())?;
         Ok(Unfinished {
             repository: self.clone(),
             create,
             place,
             created,
+            later,
             kind: about.kind,
             label: about.label,
             stages: about.stages,
@@ -95,6 +104,12 @@ impl Unfinished {
     /// When it was begun.
     pub fn created(&self) -> Timestamp {
         self.created
+    }
+
+    /// The newest backup of the same database, if by its id it was begun after this one: then the
+    /// clock was put back, or another machine's differs, and `latest` goes on naming that one.
+    pub fn dated_later(&self) -> Option<&Place> {
+        self.later.as_ref()
     }
 
     /// Refuses a name that a file of a backup cannot have.

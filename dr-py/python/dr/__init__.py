@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from . import _dr
 from ._call import outcome as _outcome
 from ._words import Database, Path, conninfo, path
+from ._words import location as _location
 from .dump import Dump, open_dump
 from .errors import (
     BugError,
@@ -145,7 +146,7 @@ def check_recipient(recipient: str) -> None:
 def check_repository(location: Path) -> None:
     """Raises UnsupportedError unless this build of dr speaks what the location names, and UsageError if it is
     no location. Asks no store, so that there is nothing to wait for: the repository need not exist."""
-    _outcome(_dr.check_repository(path(location)))
+    _outcome(_dr.check_repository(_location(location)))
 
 
 def resolve(database: Database) -> Target:

@@ -26,6 +26,14 @@ def path(value: Path) -> str:
     return os.fspath(value)
 
 
+def location(value: Path) -> str:
+    """A repository's location as text: text may be a URL, a path object is a path, whatever it is called."""
+    text = path(value)
+    if isinstance(value, str) or os.path.isabs(text) or ":" not in text:
+        return text
+    return os.path.join(os.curdir, text)
+
+
 def paths(values: Paths) -> list[str]:
     """One path, several or none."""
     if values is None:

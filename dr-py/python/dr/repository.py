@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ._call import Work, blocking, coroutine
-from ._words import Database, Path, Paths, Patterns, Seconds, conninfo, path, paths, seconds, texts
+from ._words import Database, Path, Paths, Patterns, Seconds, conninfo, location, path, paths, seconds, texts
 from .dump import Dump, keys_of, parts_of
 from .events import OnEvent
 from .results import (
@@ -50,7 +50,7 @@ class Repository:
         passphrase_file: Optional[Path] = None,
         limits: Optional[Mapping[str, int]] = None,
     ) -> None:
-        self._place = {"url": path(url), "limits": dict(limits or {})}
+        self._place = {"url": location(url), "limits": dict(limits or {})}
         self._identity = paths(identity)
         self._passphrase_file = None if passphrase_file is None else path(passphrase_file)
 

@@ -32,6 +32,7 @@ use crate::dump::Dump;
 use crate::error::Result;
 use crate::event::{Event, Phase};
 use crate::pg::ConnInfo;
+use crate::pg::target::check_writable;
 use crate::toc::{Kind, Plan, Section};
 
 /// Restores `plan`, which is one of `dump`'s Toc or of a selection from it, into the database that
@@ -74,7 +75,7 @@ use crate::toc::{Kind, Plan, Section};
 ///
 /// # Errors
 ///
-/// `Conflict` if the target is not empty, or with [`RestoreOptions::create`] exists; `Missing` for
+/// `Unsupported` if the target is a standby or read-only; `Conflict` if it is not empty, or with [`RestoreOptions::create`] exists; `Missing` for
 /// roles, extensions and tablespaces the target does not have, all of them at once; `Integrity` if
 /// what was read is not what was dumped; `Server` with the entry and the SQLSTATE, at the first
 /// statement that fails; `Interrupted` if it was stopped. What was made until then is taken back, and the
@@ -175,6 +176,7 @@ async fn into_existing(
     let toc = dump.toc();
     let door = Door::new(target, toc, &dump.evidence().source.settings);
     let session = unless_stopped(&options.stop, door.open()).await?;
+    check_writable(session.conn(), target).await?;
     let mut plan = plan.clone();
     if options.place == Place::Beside {
         let there = preflight::existing(&session, toc, &plan).await?;

@@ -35,10 +35,11 @@ impl NewPlace {
     ///
     /// # Errors
     ///
-    /// `Conflict` if the name is taken.
+    /// `Conflict` if the name is taken; `Unsupported` if the server takes no changes.
     pub(super) async fn choose(info: &ConnInfo, door: &Door) -> Result<Self> {
         let name = info.database().to_owned();
         let maintenance = target::maintenance(info).await?;
+        target::check_writable(&maintenance, info).await?;
         if target::exists(&maintenance, &name).await? {
             return Err(Error::new(
                 ErrorKind::Conflict,
@@ -246,14 +247,14 @@ fn is_tail(text: &str) -> bool {
 }
 
 /// A database that was empty, and what it had all the same.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct EmptyPlace {
     extensions: Vec<Extension>,
     public: Option<PublicSchema>,
 }
 
 /// An extension as it was.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Extension {
     name: String,
     schema: String,
@@ -261,7 +262,7 @@ struct Extension {
 }
 
 /// The schema `public` as it was.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct PublicSchema {
     owner: String,
     grants: Vec<String>,
@@ -276,7 +277,7 @@ impl EmptyPlace {
             .rows(
                 "SELECT e.extname::text AS name, n.nspname::text AS schema, \
                         e.extversion AS version FROM pg_catalog.pg_extension e \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
+                 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY 1",
             )
             .await?
         {
@@ -313,32 +314,35 @@ impl EmptyPlace {
     ///
     /// `ours` are the backends of the restore, which may still be working.
     pub(super) async fn give_up(&self, session: Result<Session>, ours: &[i32]) -> String {
-        let outcome = match session {
-            Ok(session) => self.clean(&session, ours).await,
-            Err(error) => Err(error),
+        let outcome = async {
+            let session = session?;
+            end_backends(&session, ours).await?;
+            // Who could make nothing may not be able to drop anything either.
+            if self.is_untouched(&session).await? {
+                return Ok(None);
+            }
+            self.clean(&session).await.map(Some)
         };
+        let outcome: Result<Option<target::Content>> = outcome.await;
         match outcome {
-            Ok(content) if content.is_empty() => {
+            Ok(None) => "nothing was changed".to_owned(),
+            Ok(Some(content)) if content.is_empty() => {
                 "everything restored so far was removed again: the database is empty".to_owned()
             }
-            Ok(content) => format!("the database could not be emptied again, it holds {content}"),
+            Ok(Some(content)) => {
+                format!("the database could not be emptied again, it holds {content}")
+            }
             Err(error) => format!("the database could not be emptied again: {error}"),
         }
     }
 
-    async fn clean(&self, session: &Session, ours: &[i32]) -> Result<target::Content> {
-        let pids: Vec<String> = ours.iter().map(ToString::to_string).collect();
-        session
-            .run(
-                format!(
-                    "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-                     WHERE pid = ANY (ARRAY[{}]::int[]) AND pid <> pg_catalog.pg_backend_pid() \
-                       AND datname = pg_catalog.current_database()",
-                    pids.join(",")
-                )
-                .as_bytes(),
-            )
-            .await?;
+    /// Whether all is as it was remembered.
+    async fn is_untouched(&self, session: &Session) -> Result<bool> {
+        let content = target::content(session.conn()).await?;
+        Ok(content.is_empty() && Self::remember(session).await? == *self)
+    }
+
+    async fn clean(&self, session: &Session) -> Result<target::Content> {
         // Event triggers first: they would fire on the rest. The search path is empty, so that
         // unqualified names are found in pg_catalog alone.
         for statements in [
@@ -431,6 +435,22 @@ impl EmptyPlace {
         }
         session.run(sql.as_bytes()).await
     }
+}
+
+/// Ends what the restore's other sessions may still be doing in the database.
+async fn end_backends(session: &Session, ours: &[i32]) -> Result<()> {
+    let pids: Vec<String> = ours.iter().map(ToString::to_string).collect();
+    session
+        .run(
+            format!(
+                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+                 WHERE pid = ANY (ARRAY[{}]::int[]) AND pid <> pg_catalog.pg_backend_pid() \
+                   AND datname = pg_catalog.current_database()",
+                pids.join(",")
+            )
+            .as_bytes(),
+        )
+        .await
 }
 
 #[cfg(test)]

@@ -176,3 +176,35 @@ async fn a_foreign_or_damaged_mark_does_not_hide_other_backups() {
     .unwrap();
     assert_eq!(report.outcome(), Outcome::Damaged);
 }
+
+#[tokio::test]
+async fn a_backup_dated_later_than_now_is_told() {
+    let (store, repository) = memory();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let watch = Watch::by(Arc::new(move |event: &Event| {
+        if let Event::Notice { message } = event {
+            heard.lock().unwrap().push(message.clone());
+        }
+    }));
+    let options = options().watch(watch);
+    let ahead = "29990101T000000Z-000000";
+    // Of another database, and never finished: neither is what latest names.
+    for key in [
+        format!("other/{ahead}/backup.json"),
+        format!("shop/{ahead}/1.dat"),
+    ] {
+        store.put(&Path::from(key), "{}".into()).await.unwrap();
+    }
+    backup(&Toys::small(), &repository, &options).await.unwrap();
+    assert_eq!(*told.lock().unwrap(), [""; 0]);
+
+    let mark = Path::from(format!("shop/{ahead}/backup.json"));
+    store.put(&mark, "{}".into()).await.unwrap();
+    let receipt = backup(&Toys::small(), &repository, &options).await.unwrap();
+    let told = told.lock().unwrap().join("\n");
+    assert!(told.contains(&format!("shop/{ahead}")), "{told}");
+    assert!(told.contains("clock"), "{told}");
+    // It is there under its id.
+    repository.find(receipt.id.as_str()).await.unwrap();
+}

@@ -7,6 +7,20 @@ use super::*;
 use crate::ops::CancellationToken;
 
 #[tokio::test]
+async fn a_store_that_takes_nothing_is_told_by_the_repositorys_name() {
+    // The first call looks for what is there.
+    let dead = Faulty::new(Arc::new(InMemory::new()), Fault::Dead, 1);
+    let repository = Repository::with_small_parts(Arc::new(dead));
+    let error = backup(&toys(), &repository, &options()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "test: the repository cannot be written to"
+    );
+    assert_eq!(error.kind(), ErrorKind::Store);
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[tokio::test]
 async fn whichever_call_of_the_store_fails_nothing_is_listed_and_a_rerun_works() {
     for dead in [false, true] {
         let mut fail_at = 0;

@@ -24,7 +24,7 @@ use std::time::Duration;
 pub use env::Environment;
 pub use secret::Secret;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use pgpass::PasswordFile;
 
 /// A connection string with everything that libpq would complete it by.
@@ -114,6 +114,21 @@ impl ConnInfo {
             self.passfile
                 .find(&host.passfile_name(), host.port, &self.dbname, &self.user)
         })
+    }
+
+    /// That a host asks for a password and there is none: where one could be put.
+    pub(crate) fn password_wanted(&self, host: &Host) -> Error {
+        let line = PasswordFile::line(&host.passfile_name(), host.port, &self.dbname, &self.user);
+        Error::new(
+            ErrorKind::Usage,
+            format!(
+                "the server at {host} asks for the password of role {} for database {}, and none \
+                 was given: set PGPASSWORD, or {}, or name a service that has it (PGSERVICE)",
+                self.user,
+                self.dbname,
+                self.passfile.where_to_put(&line)
+            ),
+        )
     }
 }
 

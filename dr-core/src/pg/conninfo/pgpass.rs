@@ -1,7 +1,7 @@
 //! The password file, by the rules of libpq's `passwordFromFile`.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -12,60 +12,88 @@ const MAX_BYTES: u64 = 4 << 20;
 
 /// A password file in memory, wiped when dropped.
 #[derive(Clone, Default)]
-pub(super) struct PasswordFile(Zeroizing<Vec<u8>>);
+pub(super) struct PasswordFile {
+    /// Where it is looked for; nowhere if a password was given or no home is known.
+    path: PathBuf,
+    text: Zeroizing<Vec<u8>>,
+    state: State,
+}
+
+#[derive(Clone, Default)]
+enum State {
+    #[default]
+    Used,
+    /// As with libpq this is no fault.
+    NotThere,
+    /// Why it is left alone.
+    Unusable(String),
+}
 
 impl PasswordFile {
     /// One that holds this text.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn of(text: Zeroizing<Vec<u8>>) -> Self {
-        Self(text)
+        Self {
+            text,
+            ..Self::default()
+        }
     }
 
     /// Reads a password file. As with libpq one that is not there counts as empty, and one that
-    /// others may read is left alone with a warning, which is the second part of the answer.
-    pub(super) fn read(path: &Path) -> (Self, Option<String>) {
-        let shown = path.display();
-        let Ok(file) = std::fs::File::open(path) else {
-            return (Self::default(), None);
+    /// others may read is left alone with a warning.
+    pub(super) fn read(path: &Path) -> Self {
+        let (text, state) = match contents(path) {
+            Ok(Some(text)) => (text, State::Used),
+            Ok(None) => (Zeroizing::default(), State::NotThere),
+            Err(why) => (Zeroizing::default(), State::Unusable(why)),
         };
-        let Ok(metadata) = file.metadata() else {
-            return (Self::default(), None);
-        };
-        if !metadata.is_file() {
-            let warning = format!("password file \"{shown}\" is not a plain file and is not used");
-            return (Self::default(), Some(warning));
+        Self {
+            path: path.to_owned(),
+            text,
+            state,
         }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            if metadata.permissions().mode() & 0o077 != 0 {
-                let warning = format!(
-                    "password file \"{shown}\" has group or world access and is not used; \
-                     permissions should be u=rw (0600) or less"
-                );
-                return (Self::default(), Some(warning));
+    }
+
+    /// What a person should know, if it is there and not used.
+    pub(super) fn warning(&self) -> Option<String> {
+        match &self.state {
+            State::Unusable(why) => {
+                Some(format!("password file \"{}\" {why}", self.path.display()))
             }
+            State::Used | State::NotThere => None,
         }
-        let mut bytes = Zeroizing::new(Vec::new());
-        match file.take(MAX_BYTES + 1).read_to_end(&mut bytes) {
-            Err(error) => (
-                Self::default(),
-                Some(format!("password file \"{shown}\" cannot be read: {error}")),
-            ),
-            Ok(_) if bytes.len() as u64 > MAX_BYTES => (
-                Self::default(),
-                Some(format!(
-                    "password file \"{shown}\" is larger than {MAX_BYTES} bytes and is not used"
-                )),
-            ),
-            Ok(_) => (Self(bytes), None),
+    }
+
+    /// What to do so that this line is found: `add the line … to the password file "…"`.
+    pub(super) fn where_to_put(&self, line: &str) -> String {
+        if self.path.as_os_str().is_empty() {
+            return format!("name a password file in PGPASSFILE that has the line {line}");
         }
+        let path = self.path.display();
+        match &self.state {
+            State::Used => format!("add the line {line} to the password file \"{path}\""),
+            State::NotThere => {
+                format!("make the password file \"{path}\" (mode 0600) with the line {line}")
+            }
+            State::Unusable(why) => format!("mend the password file: \"{path}\" {why}"),
+        }
+    }
+
+    /// The line that a password file would have, with the password to be filled in.
+    pub(super) fn line(host: &str, port: u16, dbname: &str, user: &str) -> String {
+        let escaped = |field: &str| field.replace('\\', "\\\\").replace(':', "\\:");
+        format!(
+            "{}:{port}:{}:{}:PASSWORD",
+            escaped(host),
+            escaped(dbname),
+            escaped(user)
+        )
     }
 
     /// The password of the first line that matches.
     pub(super) fn find(&self, host: &str, port: u16, dbname: &str, user: &str) -> Option<Secret> {
         let port = port.to_string();
-        self.0.split(|byte| *byte == b'\n').find_map(|line| {
+        self.text.split(|byte| *byte == b'\n').find_map(|line| {
             if line.first() == Some(&b'#') {
                 return None;
             }
@@ -80,6 +108,39 @@ impl PasswordFile {
             Some(unescape(rest))
         })
     }
+}
+
+/// The text of a password file, if it is there; or why it is not used.
+fn contents(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err("is not a plain file and is not used".to_owned());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if metadata.permissions().mode() & 0o077 != 0 {
+            return Err(
+                "has group or world access and is not used; permissions should be u=rw (0600) or \
+                 less"
+                    .to_owned(),
+            );
+        }
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!("is larger than {MAX_BYTES} bytes and is not used"));
+    }
+    Ok(Some(bytes))
 }
 
 /// What follows the field and its colon, if the field is `*` or spells `token`.
@@ -156,14 +217,29 @@ mod tests {
         let path = directory.path().join("pgpass");
         std::fs::write(&path, "*:*:*:*:secret\n").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        let (read, warning) = PasswordFile::read(&path);
+        let read = PasswordFile::read(&path);
         assert!(read.find("h", 1, "d", "u").is_none());
-        assert!(warning.unwrap().contains("group or world access"));
+        assert!(read.warning().unwrap().contains("group or world access"));
+        assert!(read.where_to_put("…").contains("u=rw (0600)"));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        let (read, warning) = PasswordFile::read(&path);
+        let read = PasswordFile::read(&path);
         assert_eq!(read.find("h", 1, "d", "u").unwrap().expose(), b"secret");
-        assert_eq!(warning, None);
-        let (_, warning) = PasswordFile::read(directory.path());
-        assert!(warning.unwrap().contains("not a plain file"));
+        assert_eq!(read.warning(), None);
+        let read = PasswordFile::read(directory.path());
+        assert!(read.warning().unwrap().contains("not a plain file"));
+        let read = PasswordFile::read(&directory.path().join("none"));
+        assert_eq!(read.warning(), None);
+        assert!(
+            read.where_to_put("…")
+                .contains("(mode 0600) with the line …")
+        );
+    }
+
+    #[test]
+    fn the_line_that_is_told_is_found() {
+        let names = ("::1", 5432, "sh\\op", "o:hara");
+        let line = PasswordFile::line(names.0, names.1, names.2, names.3);
+        let found = file(&line).find(names.0, names.1, names.2, names.3);
+        assert_eq!(found.unwrap().expose(), b"PASSWORD");
     }
 }

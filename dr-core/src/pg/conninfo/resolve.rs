@@ -141,10 +141,10 @@ impl Values<'_> {
                 Some(path) => Some(PathBuf::from(path)),
                 None => self.environment.in_home(".pgpass"),
             };
-            let (file, warning) = path
+            let file = path
                 .map(|path| PasswordFile::read(&path))
                 .unwrap_or_default();
-            notices.extend(warning);
+            notices.extend(file.warning());
             file
         };
         let info = ConnInfo {

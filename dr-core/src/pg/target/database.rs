@@ -37,6 +37,35 @@ pub async fn maintenance_in(info: &ConnInfo, encoding: &str) -> Result<Conn> {
     }
 }
 
+/// Refuses a server that takes no changes, before the first of them is tried.
+///
+/// # Errors
+///
+/// `Unsupported` for a standby and for sessions that are read-only; `Server`.
+pub async fn check_writable(conn: &Conn, info: &ConnInfo) -> Result<()> {
+    let rows = conn
+        .rows(
+            "SELECT pg_catalog.pg_is_in_recovery() AS standby, \
+             pg_catalog.current_setting('transaction_read_only') = 'on' AS read_only",
+        )
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(());
+    };
+    let why = if row.get("standby")? {
+        "the server is in recovery: it is a standby and takes no changes; connect to the primary"
+    } else if row.get("read_only")? {
+        "the server's sessions are read-only (default_transaction_read_only); connect to the \
+         primary, or have it turned off for this role"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!("cannot restore into {info}: {why}"),
+    ))
+}
+
 /// A database to be made. What is left open is the server's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
