@@ -23,6 +23,7 @@ mod fixture;
 mod keeper;
 mod oracle;
 mod proxy;
+mod remote;
 mod source;
 pub mod tls;
 
@@ -38,6 +39,7 @@ pub use dr::{dr, dr_binary};
 pub use fixture::Polling;
 pub use oracle::{assert_same_toc, stock_toc, toc_differences};
 pub use proxy::{Fault, Proxy, Way};
+pub use remote::{RemoteServer, RemoteStore};
 pub use source::{Source, ended, files_below, signal, start, through};
 
 use std::path::{Path, PathBuf};

@@ -101,6 +101,7 @@ async fn archive(
     let objects = evidence.large_objects.values().map(|object| object.bytes);
     phase(&options.watch, waiting.len(), claimed(bytes.chain(objects)));
     let mut seen_objects = BTreeMap::new();
+    let mut unread_objects = BTreeSet::new();
     let mut tasks = JoinSet::new();
     loop {
         while tasks.len() < options.jobs {
@@ -128,11 +129,23 @@ async fn archive(
             }
             Ok(Contents::Statements) => {}
             Ok(Contents::LargeObjects(found)) => seen_objects.extend(found),
-            Err(error) => report.error(error),
+            Err(error) => {
+                report.error(error);
+                unread_objects.extend(objects_of(&*dump, &index, id));
+            }
         }
     }
-    large_objects(seen_objects, &evidence, report);
+    large_objects(&seen_objects, &unread_objects, &evidence, report);
     Ok(())
+}
+
+/// The large objects of an entry, as far as the Toc names them.
+fn objects_of(dump: &dyn Dump, index: &Index, id: EntryId) -> Vec<u32> {
+    let entry = index.get(dump.toc(), id);
+    entry
+        .filter(|entry| entry.kind == toc::Kind::Blobs)
+        .and_then(|entry| dump.toc().large_objects(entry).ok())
+        .unwrap_or_default()
 }
 
 pub(super) fn phase(watch: &Watch, items: usize, bytes: u64) {
@@ -225,8 +238,11 @@ fn rows(
     }
 }
 
+/// Compares the large objects that were found with those recorded; `unread` are of entries that
+/// could not be read.
 fn large_objects(
-    found: BTreeMap<u32, LargeObjectEvidence>,
+    found: &BTreeMap<u32, LargeObjectEvidence>,
+    unread: &BTreeSet<u32>,
     evidence: &Evidence,
     report: &mut Report,
 ) {
@@ -252,6 +268,8 @@ fn large_objects(
                 object,
                 "the manifest records no digest of it",
             ),
+            // What hindered the reading of its entry is told; nobody knows whether it is there.
+            (None, _) if unread.contains(oid) => {}
             (None, _) => report.problem(
                 Outcome::Missing,
                 object,
