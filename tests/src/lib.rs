@@ -19,6 +19,7 @@ mod compare;
 mod database;
 mod dice;
 mod dr;
+mod embedded;
 mod fixture;
 mod keeper;
 mod oracle;
@@ -36,6 +37,7 @@ pub use compare::{
 pub use database::Database;
 pub use dice::Dice;
 pub use dr::{dr, dr_binary};
+pub use embedded::{back_up, restore_latest};
 pub use fixture::Polling;
 pub use oracle::{assert_same_toc, stock_toc, toc_differences};
 pub use proxy::{Fault, Proxy, Way};

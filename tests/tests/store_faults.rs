@@ -5,15 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use dr_core::archive::directory;
-use dr_core::ops::{BackupOptions, RestoreOptions, Restored, backup, restore};
-use dr_core::pg::{ConnInfo, DumpOptions, Environment, Session, SessionOptions};
+use dr_core::ops::BackupOptions;
 use dr_core::pipeline::compression::Compression;
-use dr_core::pipeline::keys::Keys;
 use dr_core::repo::Repository;
-use dr_core::toc::{Plan, Selection};
-use dr_core::{Dump, Result};
-use dr_tests::{Cluster, Database, assert_same_contents, assert_same_schema};
+use dr_tests::{
+    Cluster, Database, assert_same_contents, assert_same_schema, back_up, restore_latest,
+};
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use object_store::memory::InMemory;
@@ -148,35 +145,14 @@ impl ObjectStore for Faulty {
     }
 }
 
-fn info(conninfo: &str) -> ConnInfo {
-    ConnInfo::resolve(Some(conninfo), &Environment::empty()).unwrap()
-}
-
 async fn stored(source: &Database) -> Arc<InMemory> {
     let store = Arc::new(InMemory::new());
-    let session = Session::connect(&info(source.conninfo()), &SessionOptions::new())
-        .await
-        .unwrap();
-    let dump = session
-        .dump(&Selection::all(), &DumpOptions::new())
-        .await
-        .unwrap();
-    let files = directory::files(Arc::new(dump), Compression::Zstd(3)).unwrap();
     let repository = Repository::with_store(store.clone(), "memory");
-    backup(&files, &repository, &BackupOptions::new())
+    let options = BackupOptions::new();
+    back_up(source, &repository, Compression::Zstd(3), &options)
         .await
         .unwrap();
     store
-}
-
-async fn restored(store: Arc<dyn ObjectStore>, target: &Database) -> Result<Restored> {
-    let repository = Repository::with_store(store, "faulty");
-    let found = repository.find("latest").await?;
-    let files = repository.files(&found, &Keys::none()).await?;
-    let dump = directory::dump(Arc::new(files)).await?;
-    let options = RestoreOptions::new().create().jobs(2);
-    let plan = Plan::of(dump.toc());
-    restore(&plan, &dump, &info(target.conninfo()), &options).await
 }
 
 #[tokio::test]
@@ -205,7 +181,8 @@ async fn whichever_read_goes_wrong_a_restore_is_whole_or_leaves_no_database() {
                 lied: AtomicBool::new(false),
             });
             let what = format!("call {at}, {fault:?}");
-            let done = restored(faulty.clone(), &target).await;
+            let repository = Repository::with_store(faulty.clone(), "faulty");
+            let done = restore_latest(&repository, &target).await;
             let wrong =
                 faulty.lied.load(Ordering::SeqCst) || (fault == Fault::Fail && faulty.is_reached());
             assert_eq!(done.is_err(), wrong, "{what}: {done:?}");

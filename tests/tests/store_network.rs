@@ -5,19 +5,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dr_core::archive::directory;
 use dr_core::ops::{
-    BackupOptions, CancellationToken, Outcome, PruneOptions, Receipt, RestoreOptions, Restored,
-    VerifyLevel, VerifyOptions, backup, prune_orphans, restore, verify,
+    BackupOptions, CancellationToken, Outcome, PruneOptions, Receipt, VerifyLevel, VerifyOptions,
+    prune_orphans, verify,
 };
-use dr_core::pg::{ConnInfo, DumpOptions, Environment, Session, SessionOptions};
 use dr_core::pipeline::compression::Compression;
-use dr_core::pipeline::keys::Keys;
 use dr_core::repo::Repository;
-use dr_core::toc::{Plan, Selection};
-use dr_core::{Dump, ErrorKind, Result};
+use dr_core::{ErrorKind, Result};
 use dr_tests::{
     Cluster, Database, Dice, Fault, Proxy, RemoteServer, RemoteStore, Way, assert_same_contents,
+    back_up, restore_latest,
 };
 use object_store::memory::InMemory;
 
@@ -79,10 +76,6 @@ impl Measured {
     }
 }
 
-fn info(conninfo: &str) -> ConnInfo {
-    ConnInfo::resolve(Some(conninfo), &Environment::empty()).unwrap()
-}
-
 async fn filled(name: &str) -> Database {
     let source = Cluster::shared(18).create_database(name).await;
     source
@@ -96,19 +89,7 @@ async fn filled(name: &str) -> Database {
 }
 
 async fn backed_up(source: &Database, to: &Repository, options: BackupOptions) -> Result<Receipt> {
-    let session = Session::connect(&info(source.conninfo()), &SessionOptions::new()).await?;
-    let dump = session.dump(&Selection::all(), &DumpOptions::new()).await?;
-    let files = directory::files(Arc::new(dump), Compression::None)?;
-    backup(&files, to, &options).await
-}
-
-async fn restored(from: &Repository, target: &Database) -> Result<Restored> {
-    let found = from.find("latest").await?;
-    let files = from.files(&found, &Keys::none()).await?;
-    let dump = directory::dump(Arc::new(files)).await?;
-    let options = RestoreOptions::new().create().jobs(2);
-    let plan = Plan::of(dump.toc());
-    restore(&plan, &dump, &info(target.conninfo()), &options).await
+    back_up(source, to, Compression::None, &options).await
 }
 
 /// Fails instead of waiting for ever.
@@ -172,7 +153,7 @@ async fn a_restore_from_a_store_behind_a_network_that_breaks_is_whole_or_leaves_
     let there = "SELECT count(*) FROM pg_database WHERE datname LIKE '%store_network_target%'";
     let drop = "DROP DATABASE store_network_target";
     let (proxy, repository) = away.before(Fault::None);
-    restored(&repository, &target).await.unwrap();
+    restore_latest(&repository, &target).await.unwrap();
     postgres.sql(drop).await;
     let measured = Measured::of(&proxy);
     let mut dice = Dice::new();
@@ -180,7 +161,7 @@ async fn a_restore_from_a_store_behind_a_network_that_breaks_is_whole_or_leaves_
         for fault in measured.breaks(&mut dice) {
             let what = format!("{fault:?}, {dice}");
             let (proxy, repository) = away.before(fault);
-            let done = in_time(&what, restored(&repository, &target)).await;
+            let done = in_time(&what, restore_latest(&repository, &target)).await;
             assert!(proxy.struck() || done.is_ok(), "{what}: {done:?}");
             if done.is_ok() {
                 assert_same_contents(&source, &target).await;
@@ -234,7 +215,7 @@ async fn a_network_that_trickles_to_a_store_changes_nothing() {
     in_time(&what, work).await.unwrap();
     assert!(is_sound(&away.at_hand()).await, "{what}");
     let target = Cluster::shared(18).database("store_network_slow_back");
-    in_time(&what, restored(&repository, &target))
+    in_time(&what, restore_latest(&repository, &target))
         .await
         .unwrap();
     assert_same_contents(&source, &target).await;
