@@ -250,15 +250,8 @@ impl Cluster {
     ///
     /// When it does not come back.
     pub fn crash(&self) {
-        let restarted = as_server_user(self.bin.join("pg_ctl"))
-            .args(["-w", "-t", "60", "-m", "immediate", "restart", "-D"])
-            .arg(self.data_folder())
-            .arg("-l")
-            .arg(self.folder.join("log"))
-            .stdout(std::process::Stdio::null())
-            .status()
-            .expect("pg_ctl runs");
-        assert!(restarted.success(), "it did not come back: {}", self.log());
+        let restarted = self.pg_ctl(&["-m", "immediate", "restart"]);
+        assert!(restarted, "it did not come back: {}", self.log());
     }
 
     /// Ask the server to stop, `smart` or `fast`, and return once it has been told. `pg_ctl` goes on
@@ -294,15 +287,22 @@ impl Cluster {
     ///
     /// When it does not start.
     pub fn start_again(&self) {
-        let started = as_server_user(self.bin.join("pg_ctl"))
-            .args(["-w", "-t", "60", "start", "-D"])
+        let started = self.pg_ctl(&["start"]);
+        assert!(started, "it did not start: {}", self.log());
+    }
+
+    /// Has `pg_ctl` do something that starts the server, and waits for it; whether it came to be.
+    fn pg_ctl(&self, what: &[&str]) -> bool {
+        as_server_user(self.bin.join("pg_ctl"))
+            .args(["-w", "-t", "60", "-D"])
             .arg(self.data_folder())
             .arg("-l")
             .arg(self.folder.join("log"))
+            .args(what)
             .stdout(std::process::Stdio::null())
             .status()
-            .expect("pg_ctl runs");
-        assert!(started.success(), "it did not start: {}", self.log());
+            .expect("pg_ctl runs")
+            .success()
     }
 
     /// Where a tablespace on the disk of [`ClusterBuilder::small_disk`] lies.

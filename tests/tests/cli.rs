@@ -8,7 +8,7 @@ use dr_core::ops::{BackupOptions, Receipt, backup};
 use dr_core::pipeline::compression::Compression;
 use dr_core::pipeline::encryption::Recipients;
 use dr_core::repo::Repository;
-use dr_tests::{Cluster, Polling, dr};
+use dr_tests::{Cluster, Polling, dr, files_below};
 use serde_json::Value;
 
 /// A stock dump of the polling application, as a directory archive.
@@ -316,24 +316,6 @@ async fn a_live_database_is_backed_up_and_no_secret_is_printed() {
         "{}",
         by_mistake.stderr
     );
-}
-
-/// Files below a repository's folder, but for the one that says it is a repository.
-fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            // A file may be gone between the listing and the look.
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                Ok(_) if entry.file_name() != "repository.json" => found.push(entry.path()),
-                Ok(_) => {}
-                Err(_) => {}
-            }
-        }
-    }
-    found
 }
 
 /// Starts a command, interrupts it when `ready` says so, and returns its exit code and errors.
