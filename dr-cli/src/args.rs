@@ -131,6 +131,15 @@ pub(crate) struct Parts {
     pub(crate) exclude_table_data: Vec<String>,
 }
 
+/// Kinds of entries, in the words of `dr show --entries`.
+#[derive(Debug, Args)]
+pub(crate) struct Kinds {
+    /// No entries of this kind, nor comments and privileges on them, such as 'SECURITY LABEL' or
+    /// SUBSCRIPTION (dr show --entries tells the kinds)
+    #[arg(long, value_name = "KIND")]
+    pub(crate) exclude_kind: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -138,6 +147,7 @@ Examples:
   dr backup 'service=shop' --repo ./backups --encrypt-to age1… --label pre-migration
   dr backup dbname=shop --repo ./backups --exclude-table-data 'audit.*' --compress zstd:9
   dr backup dbname=shop --repo ./backups --record 'migrations=SELECT app, name FROM public.django_migrations'
+  dr backup --all-databases host=db --repo ./backups --exclude-database 'scratch_*'
 
 Stock pg_restore of the server's own major restores a backup made with gzip or none; one made with
 zstd or lz4 needs pg_restore 16 or later.")]
@@ -183,6 +193,10 @@ pub(crate) struct Backup {
     #[arg(long)]
     pub(crate) serializable_deferrable: bool,
 
+    /// Also the planner's statistics, which a server of PostgreSQL 18 or later takes
+    #[arg(long)]
+    pub(crate) statistics: bool,
+
     /// Act as this role after login
     #[arg(long, value_name = "ROLE")]
     pub(crate) role: Option<String>,
@@ -191,6 +205,16 @@ pub(crate) struct Backup {
     /// under this name; may be given several times
     #[arg(long, value_name = "NAME=SQL")]
     pub(crate) record: Vec<String>,
+
+    /// Every database of the server, and its roles and tablespaces, as one set
+    #[arg(long, short = 'A', conflicts_with_all = [
+        "table", "exclude_table", "schema", "exclude_schema", "exclude_table_data", "record",
+    ])]
+    pub(crate) all_databases: bool,
+
+    /// With --all-databases: not these (a pattern as pg_dumpall has it)
+    #[arg(long, value_name = "PATTERN", requires = "all_databases")]
+    pub(crate) exclude_database: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -264,13 +288,15 @@ pub(crate) struct Verify {
 Examples:
   dr restore latest --repo ./backups --to dbname=shop --create --identity operator.key
   dr restore ./dump.sql.zst --to postgres:///shop_copy --jobs 4 --no-owner
-  dr restore latest --repo ./backups --to dbname=shop --plan")]
+  dr restore latest --repo ./backups --to dbname=shop --plan
+  dr restore all.databases/latest --repo ./backups --to host=new-server --create --globals")]
 pub(crate) struct Restore {
     /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
     #[arg(value_name = "BACKUP|FILE")]
     pub(crate) what: String,
 
-    /// The database to restore into: a libpq connection string or URI. It must be empty
+    /// The database to restore into: a libpq connection string or URI. It must be empty. Of a set
+    /// of all databases, the server
     #[arg(long, value_name = "DATABASE", required_unless_present = "plan")]
     pub(crate) to: Option<String>,
 
@@ -322,6 +348,9 @@ pub(crate) struct Restore {
 
     #[command(flatten)]
     pub(crate) parts: Parts,
+
+    #[command(flatten)]
+    pub(crate) kinds: Kinds,
 }
 
 #[derive(Debug, Args)]

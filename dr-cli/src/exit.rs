@@ -7,6 +7,8 @@ use dr_core::{Error, ErrorKind};
 pub(crate) enum Outcome {
     /// Done, and proven where there is something to prove.
     Done,
+    /// Part of it failed, and the errors have been told.
+    Failed,
     /// What is stored or was restored is not what was dumped.
     Damaged,
     /// Something of a backup is not there.
@@ -21,6 +23,7 @@ impl Outcome {
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::Failed => 1,
             Self::Damaged => 3,
             Self::Missing => 4,
             Self::Unchecked => 5,

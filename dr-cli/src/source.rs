@@ -67,6 +67,7 @@ pub(crate) async fn open(
         What::Backup { repo, name } => {
             let repository = Repository::open(repo).await?.with_limits(limits.clone());
             let backup = repository.find(name).await?;
+            backup.one_database()?;
             dump_of(repository.files(&backup, keys).await?, limits).await
         }
     }

@@ -138,6 +138,14 @@ pub(crate) struct Backup {
     pub(crate) serializable_deferrable: bool,
     pub(crate) role: Option<String>,
     pub(crate) record: BTreeMap<String, String>,
+    pub(crate) statistics: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BackupAll {
+    pub(crate) backup: Backup,
+    pub(crate) exclude_databases: Vec<String>,
 }
 
 impl Backup {
@@ -224,6 +232,22 @@ pub(crate) struct Restore {
     pub(crate) no_tablespaces: bool,
     pub(crate) keep_failed: bool,
     pub(crate) globals: bool,
+    pub(crate) exclude_kinds: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestoreAll {
+    pub(crate) what: What,
+    pub(crate) into: Database,
+    #[serde(default)]
+    pub(crate) jobs: Jobs,
+    pub(crate) no_owner: bool,
+    pub(crate) no_acl: bool,
+    pub(crate) no_tablespaces: bool,
+    pub(crate) keep_failed: bool,
+    pub(crate) globals: bool,
+    pub(crate) exclude_kinds: Vec<String>,
 }
 
 #[derive(Deserialize)]

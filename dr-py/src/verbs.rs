@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use dr_core::archive::directory;
 use dr_core::ops::{
-    self, BackupOptions, ExtractOptions, GlobalsOptions, LiveOptions, PruneOptions, ReadOptions,
-    RestoreOptions, VerifyLevel, VerifyOptions, as_json,
+    self, AllDatabases, BackupOptions, ExtractOptions, GlobalsOptions, LiveOptions, PruneOptions,
+    ReadOptions, RestoreOptions, SetOptions, VerifyLevel, VerifyOptions, as_json,
 };
 use dr_core::pg::{DumpOptions, Isolation, Session, SessionOptions, SnapshotOptions};
 use dr_core::repo::Repository;
@@ -26,7 +26,9 @@ pub(crate) async fn run(verb: String, request: Value, work: Work) -> Result<Valu
     match &verb[..] {
         // These clean up before they stop, and see to it themselves.
         "backup" => backup(words(request)?, &work).boxed().await,
+        "backup_all" => backup_all(words(request)?, &work).boxed().await,
         "restore" => restore(words(request)?, &work).boxed().await,
+        "restore_all" => restore_all(words(request)?, &work).boxed().await,
         "extract" => extract(words(request)?, &work).boxed().await,
         _ => {
             let work = &work;
@@ -89,6 +91,7 @@ async fn open(what: &request::What, work: &Work) -> Result<Arc<dyn Dump>> {
     let keys = what.keys.keys()?;
     let repository = repository(place).await?;
     let backup = repository.find(&what.name).await?;
+    backup.one_database()?;
     let files = repository.files(&backup, &keys).await?;
     let limits = place.limits()?;
     Ok(Arc::new(
@@ -111,27 +114,12 @@ fn planned(dump: &dyn Dump, toc: &Toc) -> dr_core::toc::Plan {
 
 async fn backup(request: request::Backup, work: &Work) -> Result<Value> {
     // Everything that cannot be meant is told before a server is asked.
-    let recipients = request.recipients()?;
+    let options = backup_options(&request, work)?;
     let compression = request.compression.parse()?;
-    let jobs = NonZeroUsize::new(request.jobs.count()?).unwrap_or(NonZeroUsize::MIN);
+    let dumping = dump_options(&request, work)?;
     let info = request.database.resolve(work)?;
     let repository = repository(&request.repository).await?;
-
-    let mut session = SessionOptions::new();
-    if let Some(limit) = request.lock_timeout()? {
-        session = session.lock_timeout(limit);
-    }
-    if let Some(role) = &request.role {
-        session = session.role(role);
-    }
-    let mut snapshot = SnapshotOptions::new().jobs(jobs);
-    if request.serializable_deferrable {
-        snapshot = snapshot.isolation(Isolation::SerializableDeferrable);
-    }
-    let mut dumping = DumpOptions::new().snapshot(snapshot).watch(work.watch());
-    for (name, sql) in &request.record {
-        dumping = dumping.record(name, sql);
-    }
+    let session = session_options(&request)?;
     let selection = request.parts.selection();
     let dump = async {
         let session = Session::connect(&info, &session).await?;
@@ -139,9 +127,58 @@ async fn backup(request: request::Backup, work: &Work) -> Result<Value> {
     };
     let dump = work.unless_stopped(dump.boxed()).await?;
     let files = directory::files(Arc::new(dump), compression)?;
+    value(&ops::backup(&files, &repository, &options).boxed().await?)
+}
 
+async fn backup_all(request: request::BackupAll, work: &Work) -> Result<Value> {
+    let one = &request.backup;
+    let mut options = AllDatabases::new(backup_options(one, work)?)
+        .session(session_options(one)?)
+        .dump(dump_options(one, work)?)
+        .compression(one.compression.parse()?);
+    for pattern in &request.exclude_databases {
+        options = options.exclude(pattern);
+    }
+    let server = one.database.resolve(work)?;
+    let repository = repository(&one.repository).await?;
+    let done = ops::backup_all(&server, &repository, &options).boxed();
+    Ok(as_json::set_receipt(&done.await?))
+}
+
+fn jobs(request: &request::Backup) -> Result<NonZeroUsize> {
+    Ok(NonZeroUsize::new(request.jobs.count()?).unwrap_or(NonZeroUsize::MIN))
+}
+
+fn session_options(request: &request::Backup) -> Result<SessionOptions> {
+    let mut session = SessionOptions::new();
+    if let Some(limit) = request.lock_timeout()? {
+        session = session.lock_timeout(limit);
+    }
+    if let Some(role) = &request.role {
+        session = session.role(role);
+    }
+    Ok(session)
+}
+
+fn dump_options(request: &request::Backup, work: &Work) -> Result<DumpOptions> {
+    let mut snapshot = SnapshotOptions::new().jobs(jobs(request)?);
+    if request.serializable_deferrable {
+        snapshot = snapshot.isolation(Isolation::SerializableDeferrable);
+    }
+    let mut dumping = DumpOptions::new().snapshot(snapshot).watch(work.watch());
+    for (name, sql) in &request.record {
+        dumping = dumping.record(name, sql);
+    }
+    if request.statistics {
+        dumping = dumping.statistics();
+    }
+    Ok(dumping)
+}
+
+fn backup_options(request: &request::Backup, work: &Work) -> Result<BackupOptions> {
+    let recipients = request.recipients()?;
     let mut options = BackupOptions::new()
-        .jobs(jobs.get())
+        .jobs(jobs(request)?.get())
         .watch(work.watch())
         .stop_when(work.stop().clone());
     if !recipients.is_empty() {
@@ -150,7 +187,7 @@ async fn backup(request: request::Backup, work: &Work) -> Result<Value> {
     if let Some(label) = &request.label {
         options = options.label(label);
     }
-    value(&ops::backup(&files, &repository, &options).boxed().await?)
+    Ok(options)
 }
 
 async fn list(request: request::List) -> Result<Value> {
@@ -182,7 +219,7 @@ async fn show(request: request::Show, work: &Work) -> Result<Value> {
     }
     let files = repository.files(&backup, &what.keys.keys()?).await?;
     let manifest = files.manifest().clone();
-    let dump = match request.entries {
+    let dump = match request.entries && backup.one_database().map(|()| true)? {
         true => Some(directory::dump_within(Arc::new(files), place.limits()?).await?),
         false => None,
     };
@@ -276,7 +313,9 @@ async fn restore(request: request::Restore, work: &Work) -> Result<Value> {
         }
     }
     let dump = work.unless_stopped(open(&request.what, work)).await?;
-    let toc = select(&*dump, &request.parts.selection(), work)?;
+    let kinds = dump.toc().kinds_named(&request.exclude_kinds)?;
+    let selection = request.parts.selection().without_kinds(kinds);
+    let toc = select(&*dump, &selection, work)?;
     let plan = planned(&*dump, &toc);
     let globals = match request.globals {
         true => {
@@ -296,6 +335,41 @@ async fn restore(request: request::Restore, work: &Work) -> Result<Value> {
     Ok(json)
 }
 
+async fn restore_all(request: request::RestoreAll, work: &Work) -> Result<Value> {
+    let target = request.into.resolve(work)?;
+    let mut options = RestoreOptions::new()
+        .jobs(request.jobs.count()?)
+        .watch(work.watch())
+        .stopped_by(work.stop().clone());
+    for (wanted, set) in [
+        (request.no_owner, RestoreOptions::no_owner as fn(_) -> _),
+        (request.no_acl, RestoreOptions::no_acl),
+        (request.no_tablespaces, RestoreOptions::no_tablespaces),
+        (request.keep_failed, RestoreOptions::keep_failed),
+    ] {
+        if wanted {
+            options = set(options);
+        }
+    }
+    let mut options = SetOptions::new(options).without_kinds(&request.exclude_kinds);
+    if request.globals {
+        options = options.globals(globals_options(request.no_tablespaces));
+    }
+    let keys = request.what.keys.keys()?;
+    let place = stored(&request.what)?;
+    let repository = repository(place).await?;
+    let set = repository.find(&request.what.name).await?;
+    let done = ops::restore_all(&repository, &set, &keys, &target, &options).boxed();
+    Ok(as_json::restored_set(&done.await?))
+}
+
+fn globals_options(no_tablespaces: bool) -> GlobalsOptions {
+    match no_tablespaces {
+        true => GlobalsOptions::new().no_tablespaces(),
+        false => GlobalsOptions::new(),
+    }
+}
+
 async fn restore_globals(request: request::RestoreGlobals, work: &Work) -> Result<Value> {
     let target = request.into.resolve(work)?;
     let dump = open(&request.what, work).await?;
@@ -308,10 +382,7 @@ async fn made_globals(
     no_tablespaces: bool,
     work: &Work,
 ) -> Result<Value> {
-    let mut options = GlobalsOptions::new();
-    if no_tablespaces {
-        options = options.no_tablespaces();
-    }
+    let options = globals_options(no_tablespaces);
     let made = ops::restore_globals(&dump.evidence(), target, &options).await?;
     for notice in &made.notices {
         work.watch().notice(notice);

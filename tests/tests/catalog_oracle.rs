@@ -14,8 +14,8 @@ use dr_core::pipeline::compression::Compression;
 use dr_core::toc::{Kind, Pattern, Selection};
 use dr_core::{ErrorKind, Result};
 use dr_tests::{
-    ALL_MAJORS, Cluster, Database, MAJORS, assert_same_contents, assert_same_schema, fixture,
-    stock_toc, toc_differences,
+    ALL_MAJORS, Cluster, Database, MAJORS, assert_same_contents, assert_same_lines,
+    assert_same_schema, dr, fixture, stock_toc, toc_differences,
 };
 
 async fn session(conninfo: &str) -> Session {
@@ -433,4 +433,91 @@ async fn a_table_whose_parent_is_the_systems_is_refused_by_name() {
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("public.odd"), "{error}");
+}
+
+/// What ANALYZE found of tables, partitions, materialized views, plain and expression indexes.
+#[tokio::test]
+async fn statistics_are_pg_dumps() {
+    let mut found = String::new();
+    for major in ALL_MAJORS {
+        let database = Cluster::shared(major).create_database("statistics").await;
+        load(&database, "relations.sql").await;
+        database.sql(ANALYZED).await;
+        let mut scope = Scope::default();
+        scope.statistics = true;
+        let catalog = read(&snapshot(database.conninfo()).await, &scope).await;
+        let entries = catalog.unwrap().toc.entries;
+        let statistics = entries
+            .iter()
+            .filter(|entry| entry.kind == Kind::StatisticsData);
+        assert!(statistics.count() > 50);
+        found += &differences(&database, &scope, &["--statistics"]).await;
+    }
+    assert!(found.is_empty(), "{found}");
+}
+
+const ANALYZED: &str = "CREATE SCHEMA known; SET search_path = known; \
+    CREATE TABLE \"Odd 'name'\" (id int PRIMARY KEY, \"two 'words'\" text, tags text[], span int4range, \
+        flag bool, UNIQUE (\"two 'words'\")); \
+    INSERT INTO \"Odd 'name'\" SELECT i, E'it''s \\\\ ' || i % 7 || '\"{}' || i, ARRAY['a', 'b' || i % 3], \
+        int4range(i, i + i % 5), i % 2 = 0 FROM generate_series(1, 3000) i; \
+    CREATE INDEX by_expression ON \"Odd 'name'\" (lower(\"two 'words'\"), (id + 1)); \
+    CREATE TABLE parted (a int, b text) PARTITION BY RANGE (a); \
+    CREATE TABLE part_1 PARTITION OF parted FOR VALUES FROM (0) TO (100); \
+    CREATE TABLE part_2 PARTITION OF parted FOR VALUES FROM (100) TO (200); \
+    INSERT INTO parted SELECT i % 200, 'x' || i FROM generate_series(1, 1000) i; \
+    CREATE INDEX on_parted ON parted (b); \
+    CREATE TABLE parent (a int); CREATE TABLE child () INHERITS (parent); \
+    INSERT INTO parent VALUES (1), (2); INSERT INTO child VALUES (3), (3); \
+    CREATE MATERIALIZED VIEW seen AS SELECT flag, count(*) FROM \"Odd 'name'\" GROUP BY flag; \
+    CREATE MATERIALIZED VIEW grouped AS SELECT id, \"two 'words'\" FROM \"Odd 'name'\" GROUP BY id; \
+    CREATE INDEX on_seen ON seen (flag); \
+    CREATE TABLE never_analyzed (a int); \
+    ANALYZE";
+
+/// A server that takes them has them after a restore; an older one is restored to without.
+#[tokio::test]
+async fn statistics_come_back_where_the_server_takes_them() {
+    let of = |database: &Database| {
+        let database = database.clone();
+        async move {
+            let rows = database
+                .rows(
+                    "SELECT s.* FROM pg_stats s WHERE schemaname IN ('known', 'app') \
+                     ORDER BY schemaname, tablename, attname, inherited",
+                )
+                .await;
+            format!("{rows:#?}")
+        }
+    };
+    let source = Cluster::shared(18).create_database("statistics").await;
+    load(&source, "relations.sql").await;
+    source.sql(ANALYZED).await;
+    let place = tempfile::tempdir().unwrap();
+    dr().args(["backup", source.conninfo(), "--statistics", "--repo"])
+        .arg(place.path())
+        .output_ok();
+    let restore = |target: &Database| {
+        dr().args(["restore", "latest", "--create", "--jobs", "3", "--repo"])
+            .arg(place.path())
+            .args(["--to", target.conninfo()])
+            .output_ok()
+    };
+    let target = Cluster::shared(18).database("statistics_back");
+    restore(&target);
+    let (expected, found) = (of(&source).await, of(&target).await);
+    assert!(expected.lines().count() > 100);
+    assert_same_lines(&expected, &found, "what is known of columns");
+
+    // What 18 alone knows of tables is not in this one.
+    let source = Cluster::shared(18).create_database("analyzed").await;
+    source.sql(ANALYZED).await;
+    dr().args(["backup", source.conninfo(), "--statistics", "--repo"])
+        .arg(place.path())
+        .output_ok();
+    let older = Cluster::shared(17);
+    let target = older.database("statistics_older");
+    let told = restore(&target);
+    assert!(told.stderr.contains("STATISTICS DATA"), "{}", told.stderr);
+    assert_same_contents(&source, &target).await;
 }

@@ -4,13 +4,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use dr_core::archive::directory;
-use dr_core::ops::{self, BackupOptions, Receipt};
+use dr_core::ops::{self, AllDatabases, BackupOptions, Receipt};
 use dr_core::pg::{DumpOptions, Isolation, Session, SessionOptions, SnapshotOptions};
 use dr_core::pipeline::encryption::Recipients;
 use dr_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
-use super::{Context, database, selection};
+use super::{Context, database, selection, set};
 use crate::args::Backup;
 use crate::exit::Outcome;
 use crate::render::{bytes, clean, count, duration};
@@ -23,6 +23,16 @@ pub(super) async fn run(context: &Context, options: &Backup) -> Result<Outcome> 
     let info = database(context, options.database.as_deref())?;
     let jobs = NonZeroUsize::new(super::jobs(options.jobs)).unwrap_or(NonZeroUsize::MIN);
     let repository = context.repository(&options.repo.repo).await?;
+    let mut wanted = BackupOptions::new()
+        .jobs(jobs.get())
+        .watch(context.progress.watch())
+        .stop_when(context.stop.clone());
+    if !recipients.is_empty() {
+        wanted = wanted.encrypt_to(recipients);
+    }
+    if let Some(label) = &options.label {
+        wanted = wanted.label(label);
+    }
 
     let mut session = SessionOptions::new();
     if let Some(limit) = options.lock_timeout {
@@ -38,6 +48,9 @@ pub(super) async fn run(context: &Context, options: &Backup) -> Result<Outcome> 
     let mut dumping = DumpOptions::new()
         .snapshot(snapshot)
         .watch(context.progress.watch());
+    if options.statistics {
+        dumping = dumping.statistics();
+    }
     for record in &options.record {
         let (name, sql) = record
             .split_once('=')
@@ -45,23 +58,22 @@ pub(super) async fn run(context: &Context, options: &Backup) -> Result<Outcome> 
             .ok_or_else(|| Error::new(ErrorKind::Usage, "--record is NAME=SQL"))?;
         dumping = dumping.record(name.trim(), sql);
     }
+    if options.all_databases {
+        let mut all = AllDatabases::new(wanted)
+            .session(session)
+            .dump(dumping)
+            .compression(options.compress);
+        for pattern in &options.exclude_database {
+            all = all.exclude(pattern);
+        }
+        return set::backup(context, &info, &repository, &all).await;
+    }
     let dump = async {
         let session = Session::connect(&info, &session).await?;
         session.dump(&selection, &dumping).await
     };
     let dump = signal::droppable(&context.stop, Box::pin(dump)).await?;
     let files = directory::files(Arc::new(dump), options.compress)?;
-
-    let mut wanted = BackupOptions::new()
-        .jobs(jobs.get())
-        .watch(context.progress.watch())
-        .stop_when(context.stop.clone());
-    if !recipients.is_empty() {
-        wanted = wanted.encrypt_to(recipients);
-    }
-    if let Some(label) = &options.label {
-        wanted = wanted.label(label);
-    }
     let work = ops::backup(&files, &repository, &wanted);
     let receipt = signal::patient(&context.stop, Box::pin(work)).await?;
     context.progress.finish();

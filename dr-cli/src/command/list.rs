@@ -40,7 +40,10 @@ fn text(listings: &[Listing]) -> String {
     ]);
     for listing in listings {
         let id = listing.place.id().to_string();
-        let database = listing.place.database().to_owned();
+        let database = match listing.place.database() {
+            "" => "(all databases)".to_owned(),
+            name => name.to_owned(),
+        };
         table.row(match &listing.mark {
             Ok(mark) => [
                 id,

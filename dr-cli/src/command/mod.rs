@@ -7,6 +7,7 @@ mod key;
 mod list;
 mod prune;
 mod restore;
+mod set;
 mod show;
 mod verify;
 

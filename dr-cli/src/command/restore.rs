@@ -7,7 +7,7 @@ use dr_core::toc::Plan;
 use dr_core::{Dump, Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
-use super::{Context, database, selection};
+use super::{Context, database, selection, set};
 use crate::args::Restore;
 use crate::exit::Outcome;
 use crate::render::{Align, Table, bytes, clean, count, duration};
@@ -20,8 +20,17 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
         What::Backup { .. } => secrets::keys(&options.keys)?,
         What::File(_) => Keys::none(),
     };
+    if let What::Backup { repo, name } = what {
+        let repository = context.repository(repo).await?;
+        let backup = repository.find(name).await?;
+        if backup.mark.kind == dr_core::repo::Kind::Set {
+            return set::restore(context, options, &repository, &backup, &keys).await;
+        }
+    }
     let dump = source::open(what, &keys, &context.limits, context.progress.watch()).await?;
-    let selected = dump.toc().select(&selection(&options.parts))?;
+    let kinds = dump.toc().kinds_named(&options.kinds.exclude_kind)?;
+    let wanted = selection(&options.parts).without_kinds(kinds);
+    let selected = dump.toc().select(&wanted)?;
     for notice in &selected.notices {
         context.progress.notice(&notice.to_string());
     }
@@ -54,6 +63,13 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
     if let Some(globals) = &globals {
         context.progress.notice(&globals_text(globals));
     }
+    let wanted = restore_options(context, options);
+    let restored = Box::pin(ops::restore(&plan, &*dump, &target, &wanted)).await?;
+    show(context, &restored, globals.as_ref())
+}
+
+/// How a database is restored, in the words of the command line.
+pub(super) fn restore_options(context: &Context, options: &Restore) -> RestoreOptions {
     let mut wanted = RestoreOptions::new()
         .jobs(super::jobs(options.jobs))
         .watch(context.progress.watch())
@@ -76,8 +92,15 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
     if options.keep_failed {
         wanted = wanted.keep_failed();
     }
-    let restored = Box::pin(ops::restore(&plan, &*dump, &target, &wanted)).await?;
-    show(context, &restored, globals.as_ref())
+    wanted
+}
+
+/// How globals are restored.
+pub(super) fn globals_options(options: &Restore) -> GlobalsOptions {
+    match options.no_tablespaces {
+        true => GlobalsOptions::new().no_tablespaces(),
+        false => GlobalsOptions::new(),
+    }
 }
 
 async fn globals(
@@ -86,10 +109,7 @@ async fn globals(
     dump: &dyn Dump,
     target: &ConnInfo,
 ) -> Result<RestoredGlobals> {
-    let mut wanted = GlobalsOptions::new();
-    if options.no_tablespaces {
-        wanted = wanted.no_tablespaces();
-    }
+    let wanted = globals_options(options);
     let work = async { ops::restore_globals(&dump.evidence(), target, &wanted).await };
     let done = signal::droppable(&context.stop, work).await?;
     for notice in &done.notices {
@@ -99,7 +119,7 @@ async fn globals(
 }
 
 /// `roles: 3 made (app, owner, reader), 1 there already; …` on one line.
-fn globals_text(globals: &RestoredGlobals) -> String {
+pub(super) fn globals_text(globals: &RestoredGlobals) -> String {
     let made = |names: &[String]| match names {
         [] => "none made".to_owned(),
         names => format!("{} made ({})", names.len(), clean(&names.join(", "))),
@@ -142,7 +162,7 @@ pub(super) fn show(
     })
 }
 
-fn text(restored: &Restored) -> String {
+pub(super) fn text(restored: &Restored) -> String {
     let mut table = Table::new([
         ("table", Align::Left),
         ("rows", Align::Right),

@@ -46,6 +46,7 @@ async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Re
         let files = repository.files(&backup, &keys).await?;
         let manifest = files.manifest().clone();
         let dump = if options.entries {
+            backup.one_database()?;
             Some(source::dump_of(files, &context.limits).await?)
         } else {
             None
@@ -57,7 +58,9 @@ async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Re
     context.output.result(
         || {
             let mut out = facts(&backup, manifest.as_ref());
-            if let Some(manifest) = &manifest {
+            if backup.mark.kind == dr_core::repo::Kind::Set {
+                out.push_str(&members(&backup));
+            } else if let Some(manifest) = &manifest {
                 out.push_str(&evidence(&manifest.evidence));
             } else {
                 out.push_str("\nWhat it contains is sealed: give --identity or a passphrase.\n");
@@ -123,6 +126,15 @@ fn facts(backup: &Backup, manifest: Option<&Manifest>) -> String {
         fact(&mut out, "roles", &source.roles.join(", "));
     }
     out
+}
+
+/// The backups that belong to a set.
+fn members(set: &Backup) -> String {
+    let mut table = Table::new([("database", Align::Left), ("backup", Align::Left)]);
+    for member in &set.mark.members {
+        table.row([clean(&member.database), member.place().to_string()]);
+    }
+    format!("\n{table}")
 }
 
 fn evidence(evidence: &Evidence) -> String {

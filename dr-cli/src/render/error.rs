@@ -12,7 +12,16 @@ pub(crate) fn print_error(error: &Error, json: bool) {
         say(&error_json(error, crate::exit::code(error)).to_string());
         return;
     }
-    say(&format!("dr: {}", clean(&error.to_string())));
+    print_lines("dr", error);
+}
+
+/// Prints the error of one of several databases that are worked on.
+pub(crate) fn print_error_of(database: &str, error: &Error) {
+    print_lines(&format!("dr: database {}", clean(database)), error);
+}
+
+fn print_lines(head: &str, error: &Error) {
+    say(&format!("{head}: {}", clean(&error.to_string())));
     for cause in as_json::causes(error) {
         say(&format!("    because: {}", clean(&cause)));
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::args::Global;
 
-pub(crate) use error::print_error;
+pub(crate) use error::{print_error, print_error_of};
 pub(crate) use human::{bytes, clean, count, duration, time};
 pub(crate) use progress::Progress;
 pub(crate) use table::{Align, Table};
@@ -39,6 +39,11 @@ impl Output {
             stderr: true,
             ..self
         }
+    }
+
+    /// Whether results and errors are JSON.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
     }
 
     /// Prints a result: `text` is only made for people, `value` only for programs.

@@ -4,7 +4,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{DumpReport, LiveReport, Pruned, Report, Restored};
+use super::{
+    DumpReport, LiveReport, MemberOutcome, Pruned, Report, Restored, RestoredMember, RestoredSet,
+    SetReceipt,
+};
 use crate::dump::Dump;
 use crate::error::Error;
 use crate::repo::{Backup, Listing, Manifest, Orphan};
@@ -58,6 +61,7 @@ pub fn listing(listing: &Listing) -> Value {
             "bytes_files": mark.bytes,
             "bytes_stored": mark.stored_bytes(),
             "objects": mark.objects.len(),
+            "members": mark.members,
         }),
         Err(damage) => json!({
             "id": listing.place.id(),
@@ -163,6 +167,44 @@ pub fn live_report(report: &LiveReport) -> Value {
 /// A restore, with what the proof comes to.
 pub fn restored(restored: &Restored) -> Value {
     with(restored, "verdict", restored.verdict())
+}
+
+/// A backup of all databases: the set's receipt, or null if there is none; those of its members.
+pub fn set_receipt(done: &SetReceipt) -> Value {
+    let failed = done
+        .failed
+        .iter()
+        .map(|failed| json!({ "database": failed.database, "error": error(&failed.error) }));
+    json!({
+        "set": done.set,
+        "members": done.members,
+        "failed": failed.collect::<Vec<_>>(),
+        "closed": done.closed,
+        "elapsed": done.elapsed,
+    })
+}
+
+/// What became of a set, database by database.
+pub fn restored_set(set: &RestoredSet) -> Value {
+    let member = |member: &RestoredMember| {
+        let outcome = match &member.outcome {
+            MemberOutcome::Restored(proof) => json!({ "restored": restored(proof) }),
+            MemberOutcome::NothingInIt => json!({ "nothing_in_it": true }),
+            MemberOutcome::Failed(failure) => json!({ "error": error(failure) }),
+        };
+        let mut value = json!({ "database": member.database, "backup": member.backup });
+        if let (Value::Object(value), Value::Object(outcome)) = (&mut value, outcome) {
+            value.extend(outcome);
+        }
+        value
+    };
+    json!({
+        "set": set.place,
+        "sound": set.is_sound(),
+        "globals": set.globals,
+        "databases": set.databases.iter().map(member).collect::<Vec<_>>(),
+        "elapsed": set.elapsed,
+    })
 }
 
 /// What was swept, or would be.

@@ -14,7 +14,7 @@ use crate::files::{Evidence, FileInfo, Files};
 use crate::limits::claimed;
 use crate::pipeline::Stage;
 use crate::pipeline::encryption::{self, Recipients};
-use crate::repo::{About, FileRecord, Kind, Place, Repository, Unfinished, names};
+use crate::repo::{About, FileRecord, Kind, Member, Place, Repository, Unfinished, names};
 
 pub use tokio_util::sync::CancellationToken;
 
@@ -43,6 +43,7 @@ pub struct BackupOptions {
     label: Option<String>,
     database: Option<String>,
     kind: Kind,
+    members: Vec<Member>,
     watch: Watch,
     stop: CancellationToken,
 }
@@ -56,6 +57,7 @@ impl Default for BackupOptions {
             label: None,
             database: None,
             kind: Kind::Logical,
+            members: Vec::new(),
             watch: Watch::default(),
             stop: CancellationToken::new(),
         }
@@ -123,6 +125,36 @@ impl BackupOptions {
     pub fn kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
         self
+    }
+
+    /// As the set that these backups belong to; under no database's name.
+    pub(super) fn set_of(mut self, members: Vec<Member>) -> Self {
+        self.kind = Kind::Set;
+        self.database = Some(String::new());
+        self.members = members;
+        self
+    }
+
+    /// Work before the backup begins, until it is stopped.
+    pub(super) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(stopped()),
+            done = work => done,
+        }
+    }
+
+    /// Whether it has been stopped.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Who watches.
+    pub(super) fn watcher(&self) -> &Watch {
+        &self.watch
     }
 
     /// Who is told of the progress.
@@ -243,6 +275,7 @@ pub async fn backup(
         about.kind = options.kind;
         about.label = options.label.clone();
         about.stages = store_files::marks(&stages);
+        about.members.clone_from(&options.members);
         about
     };
     let unfinished = repository.begin(about).await?;
@@ -259,10 +292,7 @@ pub async fn backup(
     };
     let done = tokio::select! {
         biased;
-        () = options.stop.cancelled() => Err(Error::new(
-            ErrorKind::Interrupted,
-            "the backup was stopped; nothing of it is kept",
-        )),
+        () = options.stop.cancelled() => Err(stopped()),
         done = work.run(files, list, &stages, sealed_identity, options) => done,
     };
     match done {
@@ -278,6 +308,13 @@ pub async fn backup(
             Err(error)
         }
     }
+}
+
+fn stopped() -> Error {
+    Error::new(
+        ErrorKind::Interrupted,
+        "the backup was stopped; nothing of it is kept",
+    )
 }
 
 /// What can be refused before anything is written.

@@ -14,6 +14,8 @@ mod part;
 mod prune;
 mod restore;
 mod rows;
+mod salvage;
+mod set;
 mod store_files;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,11 @@ pub use restore::{
     restore,
 };
 pub use rows::{Row, Rows, rows};
+pub use salvage::{Lost, Salvaged, salvage};
+pub use set::{
+    AllDatabases, Failed, MemberOutcome, RestoredMember, RestoredSet, SetOptions, SetReceipt,
+    backup_all, restore_all,
+};
 pub use verify::{
     DumpReport, LiveOptions, LiveReport, LiveTable, Outcome, Problem, Report, VerifyLevel,
     VerifyOptions, verify, verify_against_live, verify_dump,

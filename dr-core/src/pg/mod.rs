@@ -8,6 +8,7 @@ pub mod catalog;
 mod conn;
 mod conninfo;
 pub mod copy;
+mod databases;
 mod dial;
 mod globals;
 mod lanes;
@@ -26,6 +27,7 @@ pub use conn::{Conn, Row, ServerVersion};
 #[doc(hidden)]
 pub use conninfo::fuzzing;
 pub use conninfo::{ConnInfo, Environment, Secret};
+pub use databases::{Databases, databases};
 pub use lanes::Lane;
 pub use live::{DumpOptions, LiveDump};
 pub use sequence::{SequenceName, SequenceValue, sequence_values};

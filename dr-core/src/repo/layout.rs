@@ -22,6 +22,10 @@ pub(super) const TOMBSTONE: &str = "deleted.json";
 /// What the repository says about itself. Its dot cannot be in the folder name of a database.
 pub(super) const REPOSITORY: &str = "repository.json";
 
+/// The folder of sets, which are of all databases: no database has an empty name, and no name of a
+/// database makes a folder with a dot.
+const ALL_DATABASES: &str = "all.databases";
+
 /// The names that files of a backup may not have.
 pub(super) const RESERVED: [&str; 5] = [MARK, SUMS, MANIFEST, IDENTITY, TOMBSTONE];
 
@@ -118,7 +122,7 @@ impl Place {
         }
     }
 
-    /// The database's name.
+    /// The database's name; empty where sets of all databases lie.
     pub fn database(&self) -> &str {
         &self.database
     }
@@ -152,8 +156,11 @@ impl fmt::Display for Place {
 
 /// A database's name as the name of a folder: letters, digits, `_` and `-` stand for themselves,
 /// any other byte of its UTF-8 is `=` and two hexadecimal digits. Object names stay ASCII: stores
-/// and file systems differ on anything else.
+/// and file systems differ on anything else. No name at all stands for all databases.
 pub(super) fn escape(database: &str) -> String {
+    if database.is_empty() {
+        return ALL_DATABASES.to_owned();
+    }
     let mut escaped = String::with_capacity(database.len());
     for byte in database.bytes() {
         if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' {
@@ -167,6 +174,9 @@ pub(super) fn escape(database: &str) -> String {
 
 /// Undoes [`escape`]; `None` for a folder whose name it never makes.
 pub(super) fn unescape(folder: &str) -> Option<String> {
+    if folder == ALL_DATABASES {
+        return Some(String::new());
+    }
     let mut bytes = Vec::with_capacity(folder.len());
     let mut rest = folder.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -242,6 +252,8 @@ mod tests {
             ("a/b", "a=2Fb"),
             ("größe", "gr=C3=B6=C3=9Fe"),
             ("repository.json", "repository=2Ejson"),
+            ("all.databases", "all=2Edatabases"),
+            ("", "all.databases"),
         ] {
             let key = Place::new(database, id.clone()).key("toc.dat.age");
             assert_eq!(

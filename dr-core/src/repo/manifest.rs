@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{BackupId, check_object_name};
-use super::mark::{FORMAT, Kind};
+use super::mark::{FORMAT, Kind, Member};
 use crate::digest::Sha256;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::Evidence;
@@ -64,6 +64,9 @@ pub struct Manifest {
     pub stages: Vec<String>,
     /// The files.
     pub files: Vec<FileRecord>,
+    /// Of a set: the backups that belong to it, as in the commit mark.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Member>,
     /// What the dump says about itself: rows and digests of its tables, facts of its source.
     pub evidence: Evidence,
 }

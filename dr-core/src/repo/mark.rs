@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::layout::{BackupId, IDENTITY, check_object_name};
+use super::layout::{BackupId, IDENTITY, Place, check_object_name};
 use crate::digest::Sha256;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,9 +31,39 @@ pub enum Kind {
     Logical,
     /// A folder of files.
     Files,
+    /// What a server has beside its databases, and which backups of these belong together.
+    Set,
     /// Something a newer version made.
     #[serde(other)]
     Unknown,
+}
+
+/// One backup of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Member {
+    /// The database's name.
+    pub database: String,
+    /// The backup's id.
+    pub id: BackupId,
+    /// SHA-256 of its `SHA256SUMS`, as its own mark has it: no other backup is taken for it.
+    pub sums: Sha256,
+}
+
+impl Member {
+    /// The backup of this database with this id and digest of its digests.
+    pub fn new(database: impl Into<String>, id: BackupId, sums: Sha256) -> Self {
+        Self {
+            database: database.into(),
+            id,
+            sums,
+        }
+    }
+
+    /// Where it lies in the repository of the set.
+    pub fn place(&self) -> Place {
+        Place::new(&*self.database, self.id.clone())
+    }
 }
 
 /// What everybody may know of a backup.
@@ -44,7 +74,7 @@ pub struct Mark {
     pub format: u32,
     /// The backup's id.
     pub id: BackupId,
-    /// The database's name.
+    /// The database's name; empty for a set.
     pub database: String,
     /// What was backed up.
     pub kind: Kind,
@@ -64,6 +94,9 @@ pub struct Mark {
     pub objects: BTreeMap<String, u64>,
     /// SHA-256 of `SHA256SUMS`.
     pub sums: Sha256,
+    /// Of a set: the backups that belong to it, in the order they were made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Member>,
 }
 
 const SEAL_HEAD: &str = ",\n  \"seal\": \"";
@@ -179,6 +212,7 @@ pub(super) mod tests {
             bytes: 10,
             objects: [("toc.dat.age".to_owned(), 210)].into(),
             sums: Sha256::of(b"sums"),
+            members: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@
 //!     manifest.json[.age]                      what a reader with the key may know
 //!     SHA256SUMS                               of all the above, as stored
 //!     backup.json                              the commit mark
+//! <repository>/all.databases/<backup id>/      a set: globals, and which backups belong together
 //! ```
 //!
 //! A backup exists when its commit mark exists: it is written last, create-only, and deleted
@@ -33,7 +34,7 @@ mod upload;
 
 pub use layout::{BackupId, Place};
 pub use manifest::{FileRecord, Manifest};
-pub use mark::{Kind, Mark};
+pub use mark::{Kind, Mark, Member};
 pub use orphans::{Leftover, Orphan};
 pub use repository::{Backup, Listing, ObjectInfo, Repository};
 pub use stored::StoredFiles;

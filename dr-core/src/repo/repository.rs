@@ -11,7 +11,7 @@ use object_store::{GetResult, GetResultPayload, ObjectStore, ObjectStoreExt};
 
 use super::backend::{self, Backend, Create, failed};
 use super::layout::{self, BackupId, MARK, Place, TOMBSTONE};
-use super::mark::Mark;
+use super::mark::{Kind, Mark, Member};
 use super::upload::PartSizes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{Limit, Limits};
@@ -34,6 +34,27 @@ impl Backup {
     /// The backup's id.
     pub fn id(&self) -> &BackupId {
         self.place.id()
+    }
+
+    /// Refuses a set where one database is wanted.
+    ///
+    /// # Errors
+    ///
+    /// `Usage`, naming the backups of the set.
+    pub fn one_database(&self) -> Result<()> {
+        if self.mark.kind != Kind::Set {
+            return Ok(());
+        }
+        let members = self.mark.members.iter();
+        let places: Vec<String> = members.map(|member| member.place().to_string()).collect();
+        Err(Error::new(
+            ErrorKind::Usage,
+            format!(
+                "this is a set of all databases; name one of its backups: {}",
+                places.join(", ")
+            ),
+        )
+        .of_key(&self.place))
     }
 }
 
@@ -426,6 +447,45 @@ impl Repository {
             .get(key)
             .await
             .map_err(|error| failed(error, key))
+    }
+
+    /// The backups of a set, in the order they were made, each the one that was made with it.
+    ///
+    /// # Errors
+    ///
+    /// `Usage` if this is no set. Inside: `Missing` for a member that is not there any more;
+    /// `Integrity` if it is not the backup that was made with the set, or its mark is damaged.
+    pub async fn members(&self, set: &Backup) -> Result<Vec<(Member, Result<Backup>)>> {
+        if set.mark.kind != Kind::Set {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "it is the backup of one database, and no set",
+            )
+            .of_key(&set.place));
+        }
+        let mut found = Vec::with_capacity(set.mark.members.len());
+        for member in &set.mark.members {
+            let place = member.place();
+            let backup = match self.listing(place.clone()).await {
+                None => Err(Error::new(
+                    ErrorKind::Missing,
+                    "the backup belongs to the set and is not there any more",
+                )
+                .of_key(&place)),
+                Some(listing) => listing.into_backup().and_then(|backup| {
+                    if backup.mark.sums == member.sums {
+                        return Ok(backup);
+                    }
+                    Err(Error::new(
+                        ErrorKind::Integrity,
+                        "it is not the backup that was made with the set",
+                    )
+                    .of_key(&place))
+                }),
+            };
+            found.push((member.clone(), backup));
+        }
+        Ok(found)
     }
 
     /// Deletes a backup: the commit mark first, so that what is left of it if this is interrupted

@@ -133,6 +133,7 @@ impl Repository {
         if manifest.id != backup.mark.id
             || manifest.database != backup.mark.database
             || manifest.stages != backup.mark.stages
+            || manifest.members != backup.mark.members
         {
             return Err(differs("commit mark"));
         }

@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 use super::backend::{self, Create};
 use super::layout::{BackupId, MARK, Place, RESERVED, SUMS, check_object_name};
 use super::manifest::Manifest;
-use super::mark::{FORMAT, Kind, Mark, check_label};
+use super::mark::{FORMAT, Kind, Mark, Member, check_label};
 use super::repository::{Backup, Repository};
 use super::sums::Sums;
 use super::upload::{ObjectWriter, Stored, Written};
@@ -26,6 +26,7 @@ pub struct Unfinished {
     kind: Kind,
     label: Option<String>,
     stages: Vec<String>,
+    members: Vec<Member>,
     /// Calls to the store that are under way.
     calls: TaskTracker,
 }
@@ -34,7 +35,7 @@ pub struct Unfinished {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct About {
-    /// The database's name.
+    /// The database's name; empty for a set.
     pub database: String,
     /// What is backed up.
     pub kind: Kind,
@@ -42,6 +43,8 @@ pub struct About {
     pub label: Option<String>,
     /// The marks of the stages, in order.
     pub stages: Vec<String>,
+    /// Of a set: the backups that belong to it.
+    pub members: Vec<Member>,
 }
 
 impl About {
@@ -62,7 +65,7 @@ impl Repository {
     /// `Usage` for a database without a name or a label of more than one line; `Store` if the
     /// repository cannot be written to.
     pub async fn begin(&self, about: About) -> Result<Unfinished> {
-        if about.database.is_empty() {
+        if about.database.is_empty() && about.kind != Kind::Set {
             return Err(Error::new(
                 ErrorKind::Usage,
                 "a backup is kept under a database's name, and none was given",
@@ -90,6 +93,7 @@ impl Repository {
             kind: about.kind,
             label: about.label,
             stages: about.stages,
+            members: about.members,
             calls: TaskTracker::new(),
         })
     }
@@ -206,6 +210,7 @@ impl Unfinished {
             tool: tool.to_owned(),
             stages: self.stages.clone(),
             files,
+            members: self.members.clone(),
             evidence,
         }
         .to_bytes()
@@ -247,6 +252,7 @@ impl Unfinished {
                 .chain([(SUMS.to_owned(), sums.bytes)])
                 .collect(),
             sums: sums.sha256,
+            members: self.members.clone(),
         };
         let there = self.repository.objects(&self.place).await?;
         for (name, bytes) in &mark.objects {

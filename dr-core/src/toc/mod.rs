@@ -9,6 +9,7 @@ pub mod ident;
 mod index;
 mod kind;
 mod large_objects;
+mod lost;
 mod outward;
 mod pass;
 mod pattern;

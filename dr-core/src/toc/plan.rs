@@ -24,6 +24,10 @@ use crate::limits::claimed;
 pub struct Plan {
     /// The steps, in the order a single job would take them.
     pub steps: Vec<Step>,
+    /// What whoever makes the database applies to it: properties, privileges, comment, labels.
+    /// `None` for a part of a dump, which says nothing of the database: then all of the dump's.
+    #[serde(skip)]
+    pub database: Option<Vec<EntryId>>,
     /// What a person should know: cycles broken, entries that are no steps.
     pub notices: Vec<String>,
 }
@@ -382,7 +386,15 @@ impl<'a> Planner<'a> {
             .collect();
         self.children.clear();
         steps.sort_by_key(|step| (step.pass, step.stage, step.rank()));
-        Plan { steps, notices }
+        let database = self.toc.database_entry().map(|_| {
+            let about = self.toc.about_database();
+            about.map(|entry| entry.id).collect()
+        });
+        Plan {
+            steps,
+            database,
+            notices,
+        }
     }
 
     /// The pass and stage of an entry; none if it is not a step.

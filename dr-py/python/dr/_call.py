@@ -47,6 +47,11 @@ class Work(Generic[T]):
     def __repr__(self) -> str:
         return f"<dr work: {self._verb}>"
 
+    @property
+    def words(self) -> Mapping[str, object]:
+        """What it is asked with, for a verb that asks for more."""
+        return self._request
+
     def start(self, wake: Optional[Callable[[], object]] = None) -> _dr.Call:
         """Begins."""
         call = _dr.start(self._verb, self._request, wake)

@@ -79,11 +79,12 @@ class Dump:
         no_tablespaces: bool = False,
         keep_failed: bool = False,
         globals: bool = False,
+        exclude_kinds: Patterns = (),
         on_event: Optional[OnEvent] = None,
     ) -> Work[Restored]:
         """Restores into an empty database, or with `create` into a new one, and proves every table.
 
-        The result tells the proof; nothing bears the name of `into` unless it holds what was dumped.
+        `exclude_kinds` are kinds of entries that are left out, such as `SECURITY LABEL`. The result tells the proof; nothing bears the name of `into` unless it holds what was dumped.
 
         Raises ConflictError if the database is not empty, or with `create` exists.
         """
@@ -101,6 +102,7 @@ class Dump:
             "no_tablespaces": no_tablespaces,
             "keep_failed": keep_failed,
             "globals": globals,
+            "exclude_kinds": texts(exclude_kinds),
         }
         return Work("restore", request, Restored.of_json, on_event)
 

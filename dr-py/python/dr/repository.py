@@ -21,6 +21,8 @@ from .results import (
     Report,
     Restored,
     RestoredGlobals,
+    RestoredSet,
+    SetReceipt,
 )
 from .rows import Rows
 
@@ -89,12 +91,14 @@ class Repository:
         serializable_deferrable: bool = False,
         role: Optional[str] = None,
         record: Optional[Mapping[str, str]] = None,
+        statistics: bool = False,
         on_event: Optional[OnEvent] = None,
     ) -> Work[Receipt]:
         """Backs a database up, in one snapshot, as one committed backup.
 
         `encrypt_to` are recipients (`age1…`, ssh public keys); `record` are queries, answered in the same
-        snapshot and kept with the backup; `label` can be read by everybody who can list the repository.
+        snapshot and kept with the backup; `statistics` are the planner's, which PostgreSQL 18 takes; `label`
+        can be read by everybody who can list the repository.
         """
         request = {
             "repository": self._place,
@@ -110,8 +114,47 @@ class Repository:
             "serializable_deferrable": serializable_deferrable,
             "role": role,
             "record": dict(record or {}),
+            "statistics": statistics,
         }
         return Work("backup", request, Receipt.of_json, on_event)
+
+    def _backup_all(
+        self,
+        server: Database,
+        *,
+        exclude_databases: Patterns = (),
+        label: Optional[str] = None,
+        jobs: Optional[int] = None,
+        compression: str = "zstd:3",
+        encrypt_to: Patterns = (),
+        recipients_file: Paths = None,
+        passphrase_file: Optional[Path] = None,
+        lock_timeout: Optional[Seconds] = None,
+        serializable_deferrable: bool = False,
+        role: Optional[str] = None,
+        statistics: bool = False,
+        on_event: Optional[OnEvent] = None,
+    ) -> Work[SetReceipt]:
+        """Backs up every database of a server, with its roles and tablespaces, as one set.
+
+        A database that fails is in the result, with its error, and there is no set; the backups of the others
+        stand by themselves. `server` names any database of it.
+        """
+        one = self._backup(
+            server,
+            label=label,
+            jobs=jobs,
+            compression=compression,
+            encrypt_to=encrypt_to,
+            recipients_file=recipients_file,
+            passphrase_file=passphrase_file,
+            lock_timeout=lock_timeout,
+            serializable_deferrable=serializable_deferrable,
+            role=role,
+            statistics=statistics,
+        )
+        request = {"backup": one.words, "exclude_databases": texts(exclude_databases)}
+        return Work("backup_all", request, SetReceipt.of_json, on_event)
 
     def _list(self, database: Optional[str] = None) -> Work[tuple[Backup, ...]]:
         """All backups, oldest first, or those of one database. One with a damaged commit mark is among
@@ -210,6 +253,7 @@ class Repository:
         no_tablespaces: bool = False,
         keep_failed: bool = False,
         globals: bool = False,
+        exclude_kinds: Patterns = (),
         identity: Paths = None,
         passphrase_file: Optional[Path] = None,
         on_event: Optional[OnEvent] = None,
@@ -231,6 +275,7 @@ class Repository:
             no_tablespaces=no_tablespaces,
             keep_failed=keep_failed,
             globals=globals,
+            exclude_kinds=exclude_kinds,
             on_event=on_event,
         )
 
@@ -247,6 +292,37 @@ class Repository:
         """Makes the roles and tablespaces of a backup that the server of `into` does not have."""
         dump = self.open(backup, identity=identity, passphrase_file=passphrase_file)
         return dump._restore_globals(into=into, no_tablespaces=no_tablespaces, on_event=on_event)
+
+    def _restore_all(
+        self,
+        set: Name = "all.databases/latest",
+        *,
+        into: Database,
+        jobs: Optional[int] = None,
+        no_owner: bool = False,
+        no_acl: bool = False,
+        no_tablespaces: bool = False,
+        keep_failed: bool = False,
+        globals: bool = False,
+        exclude_kinds: Patterns = (),
+        identity: Paths = None,
+        passphrase_file: Optional[Path] = None,
+        on_event: Optional[OnEvent] = None,
+    ) -> Work[RestoredSet]:
+        """Restores every database of a set on the server of `into`, each made under its own name, and proves
+        each. One that fails is in the result, and leaves nothing under its name."""
+        request = {
+            "what": self._what(set, identity, passphrase_file),
+            "into": conninfo(into),
+            "jobs": jobs,
+            "no_owner": no_owner,
+            "no_acl": no_acl,
+            "no_tablespaces": no_tablespaces,
+            "keep_failed": keep_failed,
+            "globals": globals,
+            "exclude_kinds": texts(exclude_kinds),
+        }
+        return Work("restore_all", request, RestoredSet.of_json, on_event)
 
     def _extract(
         self,
@@ -292,6 +368,8 @@ class Repository:
 
     backup = blocking(_backup)
     backup_async = coroutine(_backup)
+    backup_all = blocking(_backup_all)
+    backup_all_async = coroutine(_backup_all)
     latest = blocking(_latest)
     latest_async = coroutine(_latest)
     show = blocking(_show)
@@ -304,6 +382,8 @@ class Repository:
     plan_async = coroutine(_plan)
     restore = blocking(_restore)
     restore_async = coroutine(_restore)
+    restore_all = blocking(_restore_all)
+    restore_all_async = coroutine(_restore_all)
     restore_globals = blocking(_restore_globals)
     restore_globals_async = coroutine(_restore_globals)
     extract = blocking(_extract)

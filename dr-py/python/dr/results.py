@@ -16,6 +16,7 @@ __all__ = [
     "DumpReport",
     "Extracted",
     "ExtractedTable",
+    "FailedDatabase",
     "LiveReport",
     "LiveTable",
     "Orphan",
@@ -27,8 +28,11 @@ __all__ = [
     "Report",
     "Restored",
     "RestoredGlobals",
+    "RestoredMember",
+    "RestoredSet",
     "RowsDigest",
     "SequenceProof",
+    "SetReceipt",
     "Step",
     "TableProof",
 ]
@@ -118,6 +122,44 @@ class Receipt(_Result):
 
 def _database_of(place: str) -> str:
     return place.rpartition("/")[0]
+
+
+@dataclass(frozen=True)
+class FailedDatabase:
+    """A database of a server that could not be backed up, or restored, and why."""
+
+    database: str
+    error: Error = field(compare=False)
+
+
+@dataclass(frozen=True)
+class SetReceipt(_Result):
+    """What became of a backup of all databases."""
+
+    #: The set; None if a database failed: then the backups of the others stand by themselves.
+    set: Optional[Receipt]
+    members: tuple[Receipt, ...]
+    failed: tuple[FailedDatabase, ...]
+    #: Databases that take no connections; they are not in the set.
+    closed: tuple[str, ...]
+    elapsed: timedelta
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every database that can be connected to is in a committed set."""
+        return self.set is not None
+
+    @classmethod
+    def of_json(cls, value: Json) -> SetReceipt:
+        """As the native module tells it."""
+        return cls(
+            value,
+            set=None if value["set"] is None else Receipt.of_json(value["set"]),
+            members=tuple(Receipt.of_json(member) for member in value["members"]),
+            failed=tuple(FailedDatabase(one["database"], of_json(one["error"])) for one in value["failed"]),
+            closed=tuple(value["closed"]),
+            elapsed=_elapsed(value["elapsed"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -433,6 +475,45 @@ class Restored(_Result):
                 for sequence in value["sequences"]
             ),
             notices=tuple(value["notices"]),
+            elapsed=_elapsed(value["elapsed"]),
+            globals=None if made is None else RestoredGlobals.of_json(made),
+        )
+
+
+@dataclass(frozen=True)
+class RestoredMember:
+    """What became of one database of a set: restored, failed, or, with neither, empty and there already."""
+
+    database: str
+    restored: Optional[Restored]
+    error: Optional[Error] = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class RestoredSet(_Result):
+    """What became of a set, database by database."""
+
+    #: Whether all of its databases are there, and are what was dumped.
+    is_sound: bool
+    databases: tuple[RestoredMember, ...]
+    elapsed: timedelta
+    globals: Optional[RestoredGlobals] = None
+
+    @classmethod
+    def of_json(cls, value: Json) -> RestoredSet:
+        """As the native module tells it."""
+        made = value["globals"]
+        return cls(
+            value,
+            is_sound=value["sound"],
+            databases=tuple(
+                RestoredMember(
+                    member["database"],
+                    Restored.of_json(member["restored"]) if "restored" in member else None,
+                    of_json(member["error"]) if "error" in member else None,
+                )
+                for member in value["databases"]
+            ),
             elapsed=_elapsed(value["elapsed"]),
             globals=None if made is None else RestoredGlobals.of_json(made),
         )

@@ -147,14 +147,14 @@ async fn into_new(
     .await?;
     place.make(toc, &source, options).await?;
     let outcome: Result<Proof> = async {
-        place.apply_settings(toc).await?;
+        place.apply_settings(toc, plan).await?;
         let session = place.door().open().await?;
         let proof = execute(plan, dump, place.door(), session, options, notices).await?;
         if proof.is_sound() {
             if options.stop.is_cancelled() {
                 return Err(stopped());
             }
-            place.finish(toc, options).await?;
+            place.finish(toc, plan, options).await?;
         }
         Ok(proof)
     }

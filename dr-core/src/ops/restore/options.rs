@@ -81,6 +81,14 @@ impl RestoreOptions {
         self
     }
 
+    /// Restore into the database that the connection string names, which must be empty; as it is
+    /// unless said otherwise.
+    #[must_use]
+    pub fn empty(mut self) -> Self {
+        self.place = Place::Empty;
+        self
+    }
+
     /// Make the database that the connection string names: under another name, which it loses for
     /// its own only when everything in it is proven.
     #[must_use]

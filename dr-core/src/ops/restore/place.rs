@@ -14,7 +14,7 @@ use crate::pg::target::{self, NewDatabase};
 use crate::pg::{Conn, ConnInfo};
 use crate::text::{identifier, literal};
 use crate::toc::ident::ident;
-use crate::toc::{Entry, Kind, Toc};
+use crate::toc::{Entry, Kind, Plan, Toc};
 
 /// Databases that a restore is making are named so, followed by the name they are to have.
 pub(super) const PREFIX: &str = "dr_restoring_";
@@ -110,13 +110,18 @@ impl NewPlace {
     }
 
     /// Settings of the database, which are in force for the sessions opened next.
-    pub(super) async fn apply_settings(&self, toc: &Toc) -> Result<()> {
+    pub(super) async fn apply_settings(&self, toc: &Toc, plan: &Plan) -> Result<()> {
         let session = self.door.open().await?;
-        self.apply(&session, toc, Part::Settings, true).await
+        self.apply(&session, toc, plan, Part::Settings, true).await
     }
 
     /// Owner, privileges, limits; then its name. The restore's sessions are closed.
-    pub(super) async fn finish(&self, toc: &Toc, options: &RestoreOptions) -> Result<()> {
+    pub(super) async fn finish(
+        &self,
+        toc: &Toc,
+        plan: &Plan,
+        options: &RestoreOptions,
+    ) -> Result<()> {
         let session = self.door.open().await?;
         if options.owners
             && let Some(entry) = toc.database_entry()
@@ -130,7 +135,7 @@ impl NewPlace {
                 .await
                 .map_err(|error| error.in_entry(entry))?;
         }
-        self.apply(&session, toc, Part::Others, options.privileges)
+        self.apply(&session, toc, plan, Part::Others, options.privileges)
             .await?;
         // The restore's sessions did not wait for the disk; this one does, for all of them.
         session.run(REACH_THE_DISK).await?;
@@ -168,11 +173,15 @@ impl NewPlace {
         &self,
         session: &Session,
         toc: &Toc,
+        plan: &Plan,
         part: Part,
         privileges: bool,
     ) -> Result<()> {
         for entry in toc.about_database() {
-            if entry.kind == Kind::Acl && !privileges {
+            let planned = plan.database.as_ref();
+            if entry.kind == Kind::Acl && !privileges
+                || planned.is_some_and(|planned| !planned.contains(&entry.id))
+            {
                 continue;
             }
             for statement in entry.for_database(self.temporary.as_bytes()) {
@@ -180,7 +189,7 @@ impl NewPlace {
                     session
                         .run(&statement)
                         .await
-                        .map_err(|error| error.in_entry(entry))?;
+                        .map_err(|error| super::session::of_entry(error, entry))?;
                 }
             }
         }

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::digest::RowsDigest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pg::target::{Preamble, connect};
 use crate::pg::{Conn, ConnInfo, Row, ServerVersion, answers};
 use crate::text::{TextForm, literal};
 use crate::toc::render::{self, EntrySettings, RenderOptions};
-use crate::toc::{Entry, Toc};
+use crate::toc::{Entry, Kind, Toc};
 
 /// How sessions are opened: where, and with which settings.
 #[derive(Debug, Clone)]
@@ -166,7 +166,7 @@ impl Session {
         for statement in settings.iter().chain(&statements) {
             self.run(statement)
                 .await
-                .map_err(|error| error.in_entry(entry))?;
+                .map_err(|error| of_entry(error, entry))?;
         }
         Ok(())
     }
@@ -197,4 +197,16 @@ impl Session {
     pub(super) fn conn(&self) -> &Conn {
         &self.conn
     }
+}
+
+/// The error of the entry it is about, with what to do where that is not in the server's words.
+pub(super) fn of_entry(error: Error, entry: &Entry) -> Error {
+    let error = match entry.kind {
+        Kind::SecurityLabel => error.and_then(
+            "load the label provider's module into the server (shared_preload_libraries), or \
+             restore without labels: --exclude-kind 'SECURITY LABEL'",
+        ),
+        _ => error,
+    };
+    error.in_entry(entry)
 }

@@ -38,7 +38,7 @@ pub(super) async fn contents(
     };
     match backup.mark.kind {
         Kind::Logical => archive(files, repository, options, report).await,
-        Kind::Files => plain_files(files, options, report).await,
+        Kind::Files | Kind::Set => plain_files(files, options, report).await,
         _ => {
             report.problem(
                 Outcome::Unchecked,
@@ -279,7 +279,7 @@ fn large_objects(
     }
 }
 
-pub(super) enum Contents {
+pub(in crate::ops) enum Contents {
     Rows(RowsDigest),
     /// INSERT statements: whole, but there are no rows to digest.
     Statements,

@@ -73,13 +73,8 @@ impl DumpReport {
 /// `Bug` if a task dies.
 pub async fn verify_dump(dump: Arc<dyn Dump>, options: &VerifyOptions) -> Result<DumpReport> {
     let started = Instant::now();
-    let entries = &dump.toc().entries;
-    let with_data = entries.iter().filter(|entry| entry.has_data);
-    let mut waiting: Vec<EntryId> = with_data.map(|entry| entry.id).collect();
-    let sizes = waiting.iter().filter_map(|id| dump.size_hint(*id));
-    phase(&options.watch, waiting.len(), claimed(sizes));
     let mut report = DumpReport {
-        entries: entries.len() as u64,
+        entries: dump.toc().entries.len() as u64,
         tables: 0,
         rows: 0,
         bytes: 0,
@@ -87,34 +82,17 @@ pub async fn verify_dump(dump: Arc<dyn Dump>, options: &VerifyOptions) -> Result
         problems: Vec::new(),
         elapsed: Duration::ZERO,
     };
-    waiting.sort_by_key(|id| dump.size_hint(*id));
-    let jobs = options.jobs.min(dump.lanes()).max(1);
-    let index = Arc::new(Index::of(dump.toc()));
-    let mut tasks = JoinSet::new();
-    loop {
-        while tasks.len() < jobs {
-            let Some(id) = waiting.pop() else { break };
-            let (dump, index) = (Arc::clone(&dump), Arc::clone(&index));
-            let watch = options.watch.clone();
-            tasks.spawn(async move { entry_contents(&*dump, &index, id, &watch).await });
+    read_entries(&dump, options, |_, found| match found {
+        Ok(Contents::Rows(found)) => {
+            report.tables += 1;
+            report.rows += found.rows;
+            report.bytes += found.bytes;
         }
-        let Some(done) = tasks.join_next().await else {
-            break;
-        };
-        let found = done.map_err(|error| {
-            Error::new(ErrorKind::Bug, "a task of the verification died").caused_by(error)
-        })?;
-        match found {
-            Ok(Contents::Rows(found)) => {
-                report.tables += 1;
-                report.rows += found.rows;
-                report.bytes += found.bytes;
-            }
-            Ok(Contents::Statements) => report.tables += 1,
-            Ok(Contents::LargeObjects(found)) => report.large_objects += found.len() as u64,
-            Err(error) => report.problems.push(problem_of(&error)),
-        }
-    }
+        Ok(Contents::Statements) => report.tables += 1,
+        Ok(Contents::LargeObjects(found)) => report.large_objects += found.len() as u64,
+        Err(error) => report.problems.push(problem_of(&error)),
+    })
+    .await?;
     let problems = &mut report.problems;
     problems.sort_by(|one, other| {
         let worse = other.outcome.cmp(&one.outcome);
@@ -122,4 +100,40 @@ pub async fn verify_dump(dump: Arc<dyn Dump>, options: &VerifyOptions) -> Result
     });
     report.elapsed = started.elapsed();
     Ok(report)
+}
+
+/// Reads the data of every entry to its end, of the options' jobs at once, and says what became of
+/// each.
+///
+/// # Errors
+///
+/// `Bug` if a task dies.
+pub(in crate::ops) async fn read_entries(
+    dump: &Arc<dyn Dump>,
+    options: &VerifyOptions,
+    mut done: impl FnMut(EntryId, Result<Contents>),
+) -> Result<()> {
+    let with_data = dump.toc().entries.iter().filter(|entry| entry.has_data);
+    let mut waiting: Vec<EntryId> = with_data.map(|entry| entry.id).collect();
+    let sizes = waiting.iter().filter_map(|id| dump.size_hint(*id));
+    phase(&options.watch, waiting.len(), claimed(sizes));
+    waiting.sort_by_key(|id| dump.size_hint(*id));
+    let jobs = options.jobs.min(dump.lanes()).max(1);
+    let index = Arc::new(Index::of(dump.toc()));
+    let mut tasks = JoinSet::new();
+    loop {
+        while tasks.len() < jobs {
+            let Some(id) = waiting.pop() else { break };
+            let (dump, index) = (Arc::clone(dump), Arc::clone(&index));
+            let watch = options.watch.clone();
+            tasks.spawn(async move { (id, entry_contents(&*dump, &index, id, &watch).await) });
+        }
+        let Some(ended) = tasks.join_next().await else {
+            return Ok(());
+        };
+        let (id, found) = ended.map_err(|error| {
+            Error::new(ErrorKind::Bug, "a task of the verification died").caused_by(error)
+        })?;
+        done(id, found);
+    }
 }

@@ -5,10 +5,12 @@ mod deep;
 mod dump;
 mod live;
 mod report;
+mod set;
 mod stored;
 
 use std::time::Instant;
 
+pub(super) use dump::read_entries;
 pub use dump::{DumpReport, verify_dump};
 pub use live::{LiveOptions, LiveReport, LiveTable, verify_against_live};
 pub use report::{Outcome, Problem, Report};
@@ -16,7 +18,7 @@ pub use report::{Outcome, Problem, Report};
 use crate::error::Result;
 use crate::event::{Event, Phase, Watch};
 use crate::pipeline::keys::Keys;
-use crate::repo::{Backup, Repository};
+use crate::repo::{Backup, Kind, Repository};
 
 /// How deep [`verify`] looks. Each level does what the one before does, and more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -88,7 +90,8 @@ impl VerifyOptions {
     }
 }
 
-/// Verifies the backup that `text` names, as in [`Repository::find`]. Whatever is wrong with the
+/// Verifies the backup that `text` names, as in [`Repository::find`]; of a set, every backup that
+/// belongs to it. Whatever is wrong with the
 /// backup is in the report, all of it; the work goes on after a problem.
 ///
 /// # Examples
@@ -137,7 +140,12 @@ pub async fn verify(
     let listing = repository.look_up(text).await?;
     let mut report = Report::new(&listing.place, options.level);
     match listing.into_backup() {
-        Ok(backup) => look(repository, &backup, options, &mut report).await?,
+        Ok(backup) => {
+            look(repository, &backup, options, &mut report).await?;
+            if backup.mark.kind == Kind::Set {
+                set::members(repository, &backup, options, &mut report).await?;
+            }
+        }
         Err(error) => {
             // The mark says what there should be; without it there is nothing to hold the rest
             // against.

@@ -119,6 +119,25 @@ impl Report {
         }
     }
 
+    /// Takes up what was found of a member of a set.
+    pub(super) fn take_up(&mut self, member: Self) {
+        self.objects += member.objects;
+        self.bytes += member.bytes;
+        self.tables += member.tables;
+        self.rows += member.rows;
+        self.large_objects += member.large_objects;
+        let place = member.place;
+        self.problems
+            .extend(member.problems.into_iter().map(|problem| Problem {
+                object: Some(match &problem.object {
+                    Some(object) => format!("{place}: {object}"),
+                    None => place.to_string(),
+                }),
+                message: format!("{place}: {}", problem.message),
+                ..problem
+            }));
+    }
+
     pub(super) fn finish(&mut self, elapsed: Duration) {
         self.problems.sort_by(|a, b| {
             b.outcome

@@ -15,10 +15,10 @@ pub(crate) struct Comments {
     by_object: HashMap<CatalogId, Vec<(i32, String)>>,
 }
 
-/// What a COMMENT entry says it is about.
+/// What a COMMENT or SECURITY LABEL entry says it is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
-    /// The words after `COMMENT ON`: `TABLE`, `COLUMN`, `CONSTRAINT c ON`.
+    /// The words after `ON`: `TABLE`, `COLUMN`, `CONSTRAINT c ON`.
     pub(crate) kind: &'a str,
     /// Its schema, not quoted; `None` if the name is not to be qualified.
     pub(crate) namespace: Option<&'a str>,
@@ -28,6 +28,18 @@ pub(crate) struct Subject<'a> {
     pub(crate) owner: &'a str,
     /// The entry that must come first.
     pub(crate) needs: EntryId,
+}
+
+impl Subject<'_> {
+    /// Its name with its schema, where it has one.
+    pub(super) fn qualified(&self) -> String {
+        match self.namespace {
+            Some(namespace) if !namespace.is_empty() => {
+                format!("{}.{}", identifier(namespace), self.name)
+            }
+            _ => self.name.to_owned(),
+        }
+    }
 }
 
 impl Comments {
@@ -82,24 +94,15 @@ impl Comments {
 
 /// Puts a COMMENT entry.
 pub(crate) fn put(text: &str, subject: &Subject<'_>, out: &mut Out) {
-    let Subject {
-        kind,
-        namespace,
-        name,
-        owner,
-        needs,
-    } = *subject;
+    let Subject { kind, name, .. } = *subject;
     let mut draft = Draft::new(Kind::Comment, format!("{kind} {name}"));
-    let qualifier = match namespace {
-        Some(namespace) if !namespace.is_empty() => format!("{}.", identifier(namespace)),
-        _ => String::new(),
-    };
     draft.definition = format!(
-        "COMMENT ON {kind} {qualifier}{name} IS {};\n",
+        "COMMENT ON {kind} {} IS {};\n",
+        subject.qualified(),
         literal(text)
     );
-    draft.namespace = namespace.map(str::to_owned);
-    draft.owner = owner.to_owned();
-    draft.needs = vec![needs];
+    draft.namespace = subject.namespace.map(str::to_owned);
+    draft.owner = subject.owner.to_owned();
+    draft.needs = vec![subject.needs];
     out.put_fresh(draft);
 }

@@ -12,7 +12,7 @@ use crate::toc::{CatalogId, Kind};
 use super::acl::{Acl, Grantable, Target};
 use super::comment::{self, Subject};
 use super::owner;
-use super::render::{Draft, Out};
+use super::render::{Draft, Out, World};
 use super::setting;
 
 /// What the entries are made of.
@@ -213,7 +213,7 @@ impl Database {
     /// # Errors
     ///
     /// `Format` if the ACL is not as the server writes it.
-    pub(crate) fn render(&self, out: &mut Out) -> Result<()> {
+    pub(crate) fn render(&self, world: &World<'_>, out: &mut Out) -> Result<()> {
         let quoted = identifier(&self.name);
         let mut draft = Draft::new(Kind::Database, &*self.name);
         draft.catalog_id = self.catalog_id;
@@ -221,16 +221,17 @@ impl Database {
         draft.definition.clone_from(&self.create);
         draft.drop = format!("DROP DATABASE {quoted};\n");
         let id = out.put_fresh(draft);
+        let subject = Subject {
+            kind: "DATABASE",
+            namespace: None,
+            name: &quoted,
+            owner: &self.owner,
+            needs: id,
+        };
         if let Some(text) = &self.comment {
-            let subject = Subject {
-                kind: "DATABASE",
-                namespace: None,
-                name: &quoted,
-                owner: &self.owner,
-                needs: id,
-            };
             comment::put(text, &subject, out);
         }
+        world.labels.put(self.catalog_id, &subject, out);
         let target = Target {
             kind: Grantable::Database,
             namespace: "",

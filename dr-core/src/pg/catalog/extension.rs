@@ -99,7 +99,7 @@ impl Body for Extension {
                 owner: "",
                 needs: EntryId(node.id.0),
             };
-            world.comments.put(node.catalog_id, &subject, out);
+            world.put_remarks(node.catalog_id, &subject, out);
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ pub(crate) struct Index {
     /// The partitioned index above, or 0.
     parent: u32,
     /// The constraint it is the index of.
-    constraint: Option<NodeId>,
+    pub(super) constraint: Option<NodeId>,
     /// The attachments of partitions' indexes: node, and oid of the index.
     pub(super) attachments: Vec<(NodeId, u32)>,
 }
@@ -286,7 +286,7 @@ impl Body for IndexBody {
                 owner: &table.owner,
                 needs: EntryId(made_by.0),
             };
-            world.comments.put(node.catalog_id, &subject, out);
+            world.put_remarks(node.catalog_id, &subject, out);
         }
         Ok(())
     }

@@ -112,7 +112,7 @@ impl Body for Group {
                     owner: &self.owner,
                     needs,
                 };
-                world.comments.put(id, &subject, out);
+                world.put_remarks(id, &subject, out);
             }
         }
         if node.dump.has(Components::ACL) {

@@ -22,6 +22,7 @@ mod event_trigger;
 mod extension;
 mod foreign;
 mod index;
+mod label;
 mod language;
 mod large_object;
 mod listing;
@@ -34,6 +35,7 @@ mod policy;
 mod publication;
 mod refuse;
 mod relation;
+mod relation_statistics;
 mod render;
 mod routine;
 mod rule;
@@ -60,6 +62,7 @@ pub use scope::{RelationTest, SchemaTest, Scope};
 
 use comment::Comments;
 use index::Index;
+use label::Labels;
 use object::{NodeId, ObjectKind, Objects};
 use relation::Tables;
 use render::{Out, World};
@@ -232,8 +235,12 @@ pub async fn read(conn: &Conn, scope: &Scope, relations: &[Relation]) -> Result<
     if scope.is_everything() {
         large_object::read(&mut reading).await?;
     }
+    if scope.statistics {
+        relation_statistics::read(&mut reading).await?;
+    }
     let database = database::read(conn).await?;
     let comments = Comments::read(conn).await?;
+    let labels = Labels::read(conn).await?;
 
     depend::read(&mut reading).await?;
     let Reading {
@@ -252,8 +259,9 @@ pub async fn read(conn: &Conn, scope: &Scope, relations: &[Relation]) -> Result<
         tables: &tables,
         indexes: &indexes,
         comments: &comments,
+        labels: &labels,
     };
-    database.render(&mut out)?;
+    database.render(&world, &mut out)?;
     render::render(&world, &order, &mut out)?;
 
     let toc = Toc {

@@ -129,7 +129,7 @@ impl Body for Namespace {
             };
             let text = world.comments.whole(node.catalog_id);
             if self.create {
-                world.comments.put(node.catalog_id, &subject, out);
+                world.put_remarks(node.catalog_id, &subject, out);
             } else {
                 // initdb's own comment is there already; that it was removed has to be said.
                 match text {
@@ -137,6 +137,7 @@ impl Body for Namespace {
                     Some(text) => comment::put(text, &subject, out),
                     None => comment::put("", &subject, out),
                 }
+                world.labels.put(node.catalog_id, &subject, out);
             }
         }
         if node.dump.has(Components::ACL) {

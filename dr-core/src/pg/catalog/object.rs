@@ -74,6 +74,10 @@ pub(crate) enum ObjectKind {
     PublicationTable,
     PublicationSchema,
     Subscription,
+    /// What is known of a table or materialized view.
+    TableStatistics,
+    /// What is known of an index.
+    IndexStatistics,
 }
 
 /// On which side of the two boundaries a kind stands.
@@ -123,6 +127,7 @@ impl ObjectKind {
             Self::SequenceSet => 26,
             Self::LargeObject => 27,
             Self::LargeObjectData => 28,
+            Self::TableStatistics | Self::IndexStatistics => 29,
             Self::PostDataBoundary => 30,
             Self::Constraint => 31,
             Self::Index => 32,
@@ -170,10 +175,13 @@ impl ObjectKind {
             | Self::TableAttach
             | Self::AttributeDefault
             | Self::DummyType => Side::Pre,
-            Self::TableData | Self::SequenceSet | Self::LargeObject | Self::LargeObjectData => {
-                Side::Data
-            }
+            Self::TableData
+            | Self::SequenceSet
+            | Self::LargeObject
+            | Self::LargeObjectData
+            | Self::TableStatistics => Side::Data,
             Self::Index
+            | Self::IndexStatistics
             | Self::IndexAttach
             | Self::RefreshMatview
             | Self::Trigger

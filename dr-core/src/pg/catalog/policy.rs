@@ -179,7 +179,7 @@ impl Body for Policy {
                 owner: &table.owner,
                 needs: EntryId(node.id.0),
             };
-            world.comments.put(node.catalog_id, &subject, out);
+            world.put_remarks(node.catalog_id, &subject, out);
         }
         Ok(())
     }

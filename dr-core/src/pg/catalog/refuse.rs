@@ -5,24 +5,13 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::Reading;
 
-/// What no family reads, as kind and name. What an extension owns comes with that.
+/// What this role may not read, as kind and name. What an extension owns comes with that.
 ///
-/// Labels: those of roles and other databases are none of ours. Subscriptions: only a superuser
-/// may read how they connect, and to PostgreSQL 13 nobody else may read as much as their oids.
+/// Only a superuser may read how a subscription connects, and to PostgreSQL 13 nobody else may read
+/// as much as its oid.
 const UNREAD: &str = "\
-    SELECT 'security label on ' || i.type AS type, i.identity \
-    FROM pg_catalog.pg_seclabel l, \
-    LATERAL pg_catalog.pg_identify_object(l.classoid, l.objoid, l.objsubid) i \
-    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
-      WHERE d.classid = l.classoid AND d.objid = l.objoid AND d.deptype = 'e') \
-    UNION ALL \
-    SELECT 'security label on database', pg_catalog.quote_ident(d.datname) \
-    FROM pg_catalog.pg_shseclabel l \
-    JOIN pg_catalog.pg_database d ON d.oid = l.objoid \
-    WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass \
-    AND d.datname = pg_catalog.current_database() \
-    UNION ALL \
-    SELECT 'subscription (for superusers only)', pg_catalog.quote_ident(s.subname) \
+    SELECT 'subscription (for superusers only)' AS type, \
+    pg_catalog.quote_ident(s.subname) AS identity \
     FROM pg_catalog.pg_subscription s \
     WHERE NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) \
     AND s.subdbid = (SELECT d.oid FROM pg_catalog.pg_database d \

@@ -14,8 +14,9 @@ use crate::text::TextForm;
 use crate::toc::{CatalogId, Entry, EntryId, Kind, Section};
 
 use super::TableSource;
-use super::comment::Comments;
+use super::comment::{Comments, Subject};
 use super::index::Index;
+use super::label::Labels;
 use super::object::{NodeId, ObjectKind, Objects};
 use super::relation::Tables;
 
@@ -31,6 +32,17 @@ pub(crate) struct World<'a> {
     pub(crate) indexes: &'a BTreeMap<u32, Index>,
     /// Every comment.
     pub(crate) comments: &'a Comments,
+    /// Every security label.
+    pub(crate) labels: &'a Labels,
+}
+
+impl World<'_> {
+    /// Puts what is said of an object as a whole: the comment and the security labels on it, if
+    /// there are any.
+    pub(crate) fn put_remarks(&self, object: CatalogId, subject: &Subject<'_>, out: &mut Out) {
+        self.comments.put(object, subject, out);
+        self.labels.put(object, subject, out);
+    }
 }
 
 /// An entry as a family fills it: text instead of bytes, and no number unless it is a node's.

@@ -24,6 +24,8 @@ pub struct Scope {
     pub without_schemas: Option<SchemaTest>,
     /// The definitions of these relations, but not their rows.
     pub without_data_of: Option<RelationTest>,
+    /// Also what is known of relations and columns, for the planner.
+    pub statistics: bool,
 }
 
 impl Scope {
@@ -85,6 +87,7 @@ impl fmt::Debug for Scope {
             .field("only_schemas", &self.only_schemas.is_some())
             .field("without_schemas", &self.without_schemas.is_some())
             .field("without_data_of", &self.without_data_of.is_some())
+            .field("statistics", &self.statistics)
             .finish()
     }
 }

@@ -88,7 +88,7 @@ impl Body for Settled {
                 owner: &self.owner,
                 needs,
             };
-            world.comments.put(node.catalog_id, &subject, out);
+            world.put_remarks(node.catalog_id, &subject, out);
         }
         if node.dump.has(Components::ACL)
             && let Some((kind, name, acl)) = &self.grants

@@ -218,6 +218,16 @@ fn repair(objects: &mut Objects, boundaries: Boundaries, cycle: &[NodeId]) {
             }
         }
     }
+    // A materialized view's statistics come after its refresh, which comes after the data: so they
+    // do.
+    if let Some(at) = cycle.iter().position(|id| *id == boundaries.post) {
+        let next = cycle[(at + 1) % cycle.len()];
+        if kind(objects, next) == ObjectKind::TableStatistics {
+            objects.undepend(boundaries.post, next);
+            objects.get_mut(next).postponed = true;
+            return;
+        }
+    }
     // A table and one of its CHECK constraints.
     let check = pair(objects, cycle, ObjectKind::Table, |node| {
         node.kind == ObjectKind::Constraint && node.letter == b'c'

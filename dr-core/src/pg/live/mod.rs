@@ -37,6 +37,7 @@ pub struct DumpOptions {
     snapshot: SnapshotOptions,
     watch: Watch,
     records: BTreeMap<String, String>,
+    statistics: bool,
 }
 
 impl DumpOptions {
@@ -56,6 +57,15 @@ impl DumpOptions {
     #[must_use]
     pub fn watch(mut self, watch: Watch) -> Self {
         self.watch = watch;
+        self
+    }
+
+    /// Also the statistics of tables, materialized views and indexes, as STATISTICS DATA entries
+    /// (pg_dump's `--statistics`): a server of 18 or later takes them and plans well before its
+    /// first ANALYZE; for an older one they are left out.
+    #[must_use]
+    pub fn statistics(mut self) -> Self {
+        self.statistics = true;
         self
     }
 
@@ -85,7 +95,7 @@ impl Session {
             options.watch.notice(notice);
         }
         let snapshot = self.snapshot(&options.snapshot).await?;
-        let scope = scope::of(selection, &snapshot.facts().database)?;
+        let scope = scope::of(selection, options.statistics, &snapshot.facts().database)?;
         let conn = snapshot.conn();
         let relations = catalog::list(conn, &scope).await?;
         scope::check_schemas(conn, selection).await?;

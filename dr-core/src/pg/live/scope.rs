@@ -13,7 +13,7 @@ use crate::toc::{Pattern, Selection};
 ///
 /// `Usage` for a pattern that cannot be meant, or that names another database, and for a selection
 /// by something else than names.
-pub(super) fn of(selection: &Selection, database: &str) -> Result<Scope> {
+pub(super) fn of(selection: &Selection, statistics: bool, database: &str) -> Result<Scope> {
     if !selection.is_by_name() {
         return Err(Error::new(
             ErrorKind::Usage,
@@ -28,6 +28,7 @@ pub(super) fn of(selection: &Selection, database: &str) -> Result<Scope> {
         only_schemas: schemas(names.schemas, database)?,
         without_schemas: schemas(names.without_schemas, database)?,
         without_data_of: relations(names.without_data_of, database)?,
+        statistics,
     })
 }
 

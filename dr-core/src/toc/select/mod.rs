@@ -15,7 +15,7 @@ pub use notice::SelectNotice;
 use self::names::Names;
 use self::work::Work;
 use super::{Kind, Section, Toc};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// What of a dump is wanted. Patterns are pg_dump's; they are parsed when the selection is used.
 ///
@@ -110,7 +110,7 @@ impl Selection {
         self
     }
 
-    /// No entries of these kinds.
+    /// No entries of these kinds, nor comments, privileges, labels and statistics of theirs.
     #[must_use]
     pub fn without_kinds(mut self, kinds: impl IntoIterator<Item = Kind>) -> Self {
         self.without_kinds.extend(kinds);
@@ -216,6 +216,39 @@ impl Toc {
             },
             notices: work.notices,
         })
+    }
+
+    /// The kinds of these names, in any case, each of which dr knows or the Toc has.
+    ///
+    /// # Errors
+    ///
+    /// `Usage` for a name that is neither, with the kinds that the Toc has.
+    pub fn kinds_named<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<Kind>> {
+        let named = |name: &S| {
+            let kind = Kind::from(name.as_ref().trim().to_uppercase().as_str());
+            // One that dr knows may well not be in this dump.
+            if !matches!(kind, Kind::Other(_))
+                || self.entries.iter().any(|entry| entry.kind == kind)
+            {
+                return Ok(kind);
+            }
+            let mut there: Vec<&str> = self
+                .entries
+                .iter()
+                .map(|entry| entry.kind.as_str())
+                .collect();
+            there.sort_unstable();
+            there.dedup();
+            Err(Error::new(
+                ErrorKind::Usage,
+                format!(
+                    "there is no kind {:?}; the dump has {}",
+                    name.as_ref(),
+                    there.join(", ")
+                ),
+            ))
+        };
+        names.iter().map(named).collect()
     }
 
     fn without_entries(&self) -> Toc {

@@ -306,6 +306,13 @@ fn kinds_and_sections_narrow_a_selection() {
     );
     let no_acl = ids(&shop(), &Selection::all().without_kinds([Kind::Acl]));
     assert_eq!(no_acl.len(), 28);
+    let no_tables = Selection::all().without_kinds([Kind::Table]);
+    let left = shop().select(&no_tables).unwrap().toc.entries;
+    assert!(left.iter().all(|entry| !entry.tag.starts_with(b"TABLE ")));
+    assert!(
+        left.iter()
+            .any(|entry| entry.kind == Kind::Comment || entry.kind == Kind::Acl)
+    );
 }
 
 #[test]

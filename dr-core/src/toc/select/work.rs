@@ -310,7 +310,8 @@ impl<'a> Work<'a> {
                 Kind::TableData | Kind::SequenceSet | Kind::MaterializedViewData
             ) && names.without_data_of.contains(&entry.tagged());
             let of_kind = (selection.kinds.is_empty() || selection.kinds.contains(&entry.kind))
-                && !selection.without_kinds.contains(&entry.kind);
+                && !selection.without_kinds.contains(&entry.kind)
+                && !(is_dependent(&entry.kind) && self.is_about(at, &selection.without_kinds));
             let in_section = sections.get(at).is_none_or(|section| {
                 section.is_none_or(|section| selection.sections.contains(&section))
             });
@@ -335,6 +336,12 @@ impl<'a> Work<'a> {
                 }
             }
         }
+    }
+
+    /// Whether what the entry says something about is of one of these kinds.
+    fn is_about(&self, at: usize, kinds: &[Kind]) -> bool {
+        let mut objects = self.graph.dependencies(at).iter();
+        objects.any(|object| kinds.contains(&self.toc.entries[*object].kind))
     }
 
     /// The section of an entry, or of the object it is a comment or a privilege of.

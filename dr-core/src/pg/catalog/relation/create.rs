@@ -13,7 +13,7 @@ use super::super::render::{Draft, Out, World};
 use super::columns::{Column, NotNull};
 use super::{Table, view};
 
-/// Puts the entry of a table or view, and its comments.
+/// Puts the entry of a table or view, and what is said of it.
 pub(super) fn put(table: &Table, node: &Node, world: &World<'_>, out: &mut Out) -> Result<()> {
     let kind = match table.kind {
         b'v' => Kind::View,
@@ -62,7 +62,7 @@ pub(super) fn put(table: &Table, node: &Node, world: &World<'_>, out: &mut Out) 
     draft.definition = sql;
     draft.drop = format!("DROP {} {qualified};\n", table.word());
     out.put(node.id, draft);
-    put_comments(table, node, world, out);
+    put_remarks(table, node, world, out);
     Ok(())
 }
 
@@ -276,35 +276,37 @@ fn push_alterations(sql: &mut String, table: &Table, column: &Column) {
     }
 }
 
-fn put_comments(table: &Table, node: &Node, world: &World<'_>, out: &mut Out) {
+fn put_remarks(table: &Table, node: &Node, world: &World<'_>, out: &mut Out) {
     let needs = EntryId(node.id.0);
     let (qualified, name) = (table.qualified(), identifier(&table.name));
     if node.dump.has(Components::COMMENT) {
+        let whole = Subject {
+            kind: table.word(),
+            namespace: Some(&table.schema),
+            name: &name,
+            owner: &table.owner,
+            needs,
+        };
+        let column = |number: i32| {
+            let index = usize::try_from(number - 1).ok()?;
+            let column = table.columns.get(index)?;
+            Some(identifier(&column.name).into_owned())
+        };
         for (number, text) in world.comments.of(node.catalog_id) {
             if *number == 0 {
-                let subject = Subject {
-                    kind: table.word(),
-                    namespace: Some(&table.schema),
-                    name: &name,
-                    owner: &table.owner,
-                    needs,
-                };
-                comment::put(text, &subject, out);
-            } else if let Some(column) = usize::try_from(*number - 1)
-                .ok()
-                .and_then(|index| table.columns.get(index))
-            {
-                let column = identifier(&column.name);
+                comment::put(text, &whole, out);
+            } else if let Some(column) = column(*number) {
                 let subject = Subject {
                     kind: "COLUMN",
-                    namespace: Some(&table.schema),
                     name: &format!("{name}.{column}"),
-                    owner: &table.owner,
-                    needs,
+                    ..whole
                 };
                 comment::put(text, &subject, out);
             }
         }
+        world
+            .labels
+            .put_with_columns(node.catalog_id, &whole, column, out);
     }
     for not_null in table
         .columns
@@ -334,7 +336,7 @@ fn put_comments(table: &Table, node: &Node, world: &World<'_>, out: &mut Out) {
                 owner: &table.owner,
                 needs,
             };
-            world.comments.put(constraint.catalog_id, &subject, out);
+            world.put_remarks(constraint.catalog_id, &subject, out);
         }
     }
 }

@@ -90,7 +90,7 @@ pub(crate) struct Table {
     /// Pages of its heap; `None` if it is kept in another way.
     pages: Option<u64>,
     /// The node of its rows, if they are dumped.
-    data: Option<NodeId>,
+    pub(super) data: Option<NodeId>,
     acl: Acl,
     /// Privileges of columns: name and ACL, in order.
     column_acls: Vec<(String, Acl)>,

@@ -203,7 +203,7 @@ pub(super) fn put(table: &Table, node: &Node, world: &World<'_>, out: &mut Out) 
             owner: &table.owner,
             needs: EntryId(node.id.0),
         };
-        world.comments.put(node.catalog_id, &subject, out);
+        world.put_remarks(node.catalog_id, &subject, out);
     }
     Ok(())
 }

@@ -214,7 +214,7 @@ impl Domain {
                     kind: &kind,
                     ..*subject
                 };
-                world.comments.put(constraint.catalog_id, &subject, out);
+                world.put_remarks(constraint.catalog_id, &subject, out);
             }
         }
     }
@@ -262,7 +262,7 @@ impl Body for SeparateConstraint {
                 owner: &self.owner,
                 needs: EntryId(node.id.0),
             };
-            world.comments.put(node.catalog_id, &subject, out);
+            world.put_remarks(node.catalog_id, &subject, out);
         }
         Ok(())
     }

@@ -218,7 +218,7 @@ impl Body for Type {
             needs,
         };
         if node.dump.has(Components::COMMENT) {
-            world.comments.put(node.catalog_id, &subject, out);
+            world.put_remarks(node.catalog_id, &subject, out);
         }
         if node.dump.has(Components::ACL) {
             let target = Target {
