@@ -227,6 +227,32 @@ pub(crate) async fn catalog(dr: &Path, options: &Options) -> Vec<Section> {
     vec![section]
 }
 
+/// Definitions alone: 10 000 tables of 10 columns, 20 000 indexes.
+pub(crate) async fn schema(dr: &Path, options: &Options) -> Vec<Section> {
+    let arena = Arena::empty(dr, options).await;
+    let tables = ((10_000.0 * options.scale) as u64).clamp(20, 10_000);
+    data::definitions(&arena.source, tables).await;
+    let entrants = [
+        who::dr_schema(&arena),
+        who::pg_dump_schema(&arena),
+        who::pg_dump_schema_archive(&arena),
+    ];
+    let found = arena.contest(options.runs, &entrants).await;
+    let mut section = Section::new(
+        "schema",
+        &format!("Definitions of {tables} tables"),
+        "Each with ten columns, a key, another index, a default, a comment; no rows are dumped.",
+    );
+    let promised = (tables == 10_000).then_some(1.0);
+    section.claim(
+        "wall time of dr / of pg_dump --schema-only",
+        ratio(&found, 1),
+        promised,
+    );
+    section.contestants = found;
+    vec![section]
+}
+
 /// Peak memory of backup and restore, and again with ten times the rows.
 pub(crate) async fn memory(dr: &Path, options: &Options) -> Vec<Section> {
     let mut section = Section::new(

@@ -76,6 +76,31 @@ fn pg_dump(arena: &Arena, options: &str, output: &'static str) -> Entrant {
     entrant(&format!("pg_dump {options}"), command, Needs::Room(output))
 }
 
+/// Definitions alone, as a backup: encrypted, and digested as stored.
+pub(crate) fn dr_schema(arena: &Arena) -> Entrant {
+    let command = Stock::new(&arena.dr)
+        .args(["backup", arena.source.conninfo(), "--schema-only"])
+        .args(["--repo", &arena.path(OURS), "--jobs", "2"])
+        .args(["--encrypt-to", &arena.recipient])
+        .into_command();
+    Entrant {
+        ours: true,
+        ..entrant(
+            "dr backup --schema-only --encrypt-to …",
+            command,
+            Needs::Room(OURS),
+        )
+    }
+}
+
+pub(crate) fn pg_dump_schema(arena: &Arena) -> Entrant {
+    pg_dump(arena, "--schema-only", "schema.sql")
+}
+
+pub(crate) fn pg_dump_schema_archive(arena: &Arena) -> Entrant {
+    pg_dump(arena, "--schema-only -Fc", "schema.dump")
+}
+
 /// What dr is held against everywhere: as many jobs, the same compression.
 pub(crate) fn pg_dump_zstd(arena: &Arena) -> Entrant {
     pg_dump(arena, "-Fd -j2 --compress=zstd:3", DIRECTORY)

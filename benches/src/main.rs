@@ -72,6 +72,7 @@ async fn run(case: &str, dr: &Path, options: &Options) -> Result<Vec<Section>, S
         "extract" => cases::extract(dr, options).await,
         "shapes" => cases::shape_by_shape(dr, options).await,
         "catalog" => cases::catalog(dr, options).await,
+        "schema" => cases::schema(dr, options).await,
         "memory" => cases::memory(dr, options).await,
         other => return Err(format!("there is no case {other}")),
     })

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::data::Shape;
 
 /// The cases, in the order they run in.
-pub(crate) const CASES: [&str; 7] = [
-    "stages", "dump", "restore", "extract", "shapes", "catalog", "memory",
+pub(crate) const CASES: [&str; 8] = [
+    "stages", "dump", "restore", "extract", "shapes", "catalog", "schema", "memory",
 ];
 
 pub(crate) const HELP: &str = "\
@@ -21,6 +21,7 @@ Cases (all of them when none is named):
   extract   one table out of a backup: dr, pg_restore -t, gunzip | awk
   shapes    dump and restore of one database for each shape of data
   catalog   a database of 5000 small tables
+  schema    the definitions of 10000 tables, without rows
   memory    peak memory, and again with ten times the rows
 
 Options:

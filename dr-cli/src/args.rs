@@ -193,6 +193,10 @@ pub(crate) struct Backup {
     #[arg(long)]
     pub(crate) serializable_deferrable: bool,
 
+    /// Definitions alone: no rows, no values of sequences, no large objects
+    #[arg(long, short = 's')]
+    pub(crate) schema_only: bool,
+
     /// Also the planner's statistics, which a server of PostgreSQL 18 or later takes
     #[arg(long)]
     pub(crate) statistics: bool,

@@ -138,6 +138,7 @@ pub(crate) struct Backup {
     pub(crate) serializable_deferrable: bool,
     pub(crate) role: Option<String>,
     pub(crate) record: BTreeMap<String, String>,
+    pub(crate) schema_only: bool,
     pub(crate) statistics: bool,
 }
 

@@ -169,6 +169,9 @@ fn dump_options(request: &request::Backup, work: &Work) -> Result<DumpOptions> {
     for (name, sql) in &request.record {
         dumping = dumping.record(name, sql);
     }
+    if request.schema_only {
+        dumping = dumping.schema_only();
+    }
     if request.statistics {
         dumping = dumping.statistics();
     }

@@ -136,6 +136,51 @@ def test_answers_to_queries_are_of_the_dumps_own_snapshot(databases: Databases, 
     assert sql(source, "SELECT count(*) FROM public.vote") == [(10,)]
 
 
+def test_all_databases_of_a_server_are_a_set_and_come_back(
+    databases: Databases, repo: dr.Repository, key: tuple[str, Path], call: Any
+) -> None:
+    names = [str(databases.filled(10 + number)["dbname"]) for number in range(2)]
+    postgres = databases.server.database("postgres")
+    others = sql(postgres, "SELECT datname FROM pg_database WHERE datallowconn")
+    recipient, identity = key
+    done = call(
+        repo,
+        "backup_all",
+        postgres,
+        exclude_databases=[f'"{name}"' for (name,) in others if name not in names],
+        encrypt_to=recipient,
+        statistics=True,
+    )
+    assert done.is_whole and done.failed == () and done.set is not None
+    assert sorted(member.database for member in done.members) == sorted(names)
+    listed = call(repo, "latest")
+    assert listed.kind == "set" and listed.id == done.set.id
+    assert call(repo, "verify", done.set, level="deep", identity=identity).rows == 8 + 10 + 11
+    # One database is wanted: the error names those of the set.
+    with pytest.raises(dr.UsageError, match=names[0]):
+        call(repo, "restore", listed, into=databases.name(), create=True, identity=identity)
+
+    with pytest.raises(dr.ConflictError, match=names[1]):
+        call(repo, "restore_all", into=postgres, identity=identity)
+    for name in names:
+        sql(postgres, f"DROP DATABASE {name}")
+    back = call(repo, "restore_all", into=postgres, identity=identity, globals=True, exclude_kinds="ACL")
+    assert back.is_sound and back.globals is not None
+    for member in back.databases:
+        assert member.error is None and member.restored is not None and member.restored.verdict == "equal"
+    assert sql(databases.server.database(names[1]), "SELECT count(*) FROM public.vote") == [(11,)]
+
+
+def test_a_schema_alone_has_no_rows(databases: Databases, repo: dr.Repository) -> None:
+    receipt = repo.backup(databases.filled(10), schema_only=True)
+    assert (receipt.tables, receipt.rows, receipt.large_objects) == (0, 0, 0)
+    target = databases.name()
+    with pytest.raises(dr.UsageError, match="SEQUENCE"):
+        repo.restore(receipt, into=target, create=True, exclude_kinds=["NO SUCH KIND"])
+    repo.restore(receipt, into=target, create=True)
+    assert sql(target, "SELECT count(*) FROM public.vote") == [(0,)]
+
+
 def test_what_pg_dump_wrote_is_a_dump_too(databases: Databases, tmp_path: Path) -> None:
     source = databases.filled(50)
     pg_dump = SERVERS / "clients" / "18" / "bin" / "pg_dump"

@@ -48,6 +48,9 @@ pub(super) async fn run(context: &Context, options: &Backup) -> Result<Outcome> 
     let mut dumping = DumpOptions::new()
         .snapshot(snapshot)
         .watch(context.progress.watch());
+    if options.schema_only {
+        dumping = dumping.schema_only();
+    }
     if options.statistics {
         dumping = dumping.statistics();
     }

@@ -79,6 +79,7 @@ pub async fn salvage(dump: Arc<dyn Dump>, options: &VerifyOptions) -> Result<Sal
     let index = Index::of(dump.toc());
     let mut gone: BTreeSet<EntryId> = BTreeSet::new();
     let mut objects: BTreeMap<EntryId, Vec<u32>> = BTreeMap::new();
+    let mut lost_objects: BTreeSet<u32> = BTreeSet::new();
     let mut lost: Vec<Lost> = Vec::new();
     for (id, error) in failed {
         let Some(entry) = index.get(dump.toc(), id) else {
@@ -98,6 +99,7 @@ pub async fn salvage(dump: Arc<dyn Dump>, options: &VerifyOptions) -> Result<Sal
             match read_object(&*dump, id, oid).await {
                 Ok(()) => intact.push(oid),
                 Err(error) => {
+                    lost_objects.insert(oid);
                     lost.push(Lost::of(id, format_args!("large object {oid}"), &error));
                 }
             }
@@ -105,6 +107,7 @@ pub async fn salvage(dump: Arc<dyn Dump>, options: &VerifyOptions) -> Result<Sal
         objects.insert(id, intact);
     }
     let (toc, keys) = dump.toc().without_data_of(&gone);
+    let toc = toc.without_large_objects(&lost_objects);
     for (id, table) in keys {
         if let Some(entry) = index.get(dump.toc(), id) {
             lost.push(Lost {
@@ -117,7 +120,7 @@ pub async fn salvage(dump: Arc<dyn Dump>, options: &VerifyOptions) -> Result<Sal
     lost.sort_by_key(|lost| index.position(EntryId(lost.entry)));
     let dump: Arc<dyn Dump> = match lost.is_empty() {
         true => dump,
-        false => Arc::new(Left::of(dump, toc, objects)),
+        false => Arc::new(Left::of(dump, toc, objects, lost_objects)),
     };
     Ok(Salvaged { dump, lost })
 }
@@ -148,16 +151,24 @@ struct Left {
     index: Index,
     /// Of BLOBS entries that lost some: the large objects that are intact.
     objects: BTreeMap<EntryId, Vec<u32>>,
+    /// Those that are not.
+    lost: BTreeSet<u32>,
 }
 
 impl Left {
-    fn of(dump: Arc<dyn Dump>, toc: Toc, objects: BTreeMap<EntryId, Vec<u32>>) -> Self {
+    fn of(
+        dump: Arc<dyn Dump>,
+        toc: Toc,
+        objects: BTreeMap<EntryId, Vec<u32>>,
+        lost: BTreeSet<u32>,
+    ) -> Self {
         let index = Index::of(&toc);
         Self {
             dump,
             toc,
             index,
             objects,
+            lost,
         }
     }
 
@@ -197,13 +208,13 @@ impl Dump for Left {
     fn large_object(&self, entry: EntryId, oid: u32) -> BoxFuture<'_, Result<ByteStream>> {
         async move {
             self.check(entry)?;
-            match self.objects.get(&entry) {
-                Some(oids) if !oids.contains(&oid) => Err(Error::new(
+            if self.lost.contains(&oid) {
+                return Err(Error::new(
                     ErrorKind::Missing,
                     format!("large object {oid} is lost"),
-                )),
-                _ => self.dump.large_object(entry, oid).await,
+                ));
             }
+            self.dump.large_object(entry, oid).await
         }
         .boxed()
     }
@@ -212,17 +223,9 @@ impl Dump for Left {
         let mut evidence = self.dump.evidence();
         let has = |id: &u32| self.index.position(EntryId(*id)).is_some();
         evidence.tables.retain(|id, _| has(id));
-        let lost = self.objects.keys().flat_map(|id| {
-            let entry = self.index.get(&self.toc, *id);
-            let all = entry.and_then(|entry| self.toc.large_objects(entry).ok());
-            let left = self.objects.get(id);
-            all.unwrap_or_default()
-                .into_iter()
-                .filter(move |oid| left.is_none_or(|left| !left.contains(oid)))
-        });
-        for oid in lost {
-            evidence.large_objects.remove(&oid);
-        }
+        evidence
+            .large_objects
+            .retain(|oid, _| !self.lost.contains(oid));
         evidence
     }
 

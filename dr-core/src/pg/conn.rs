@@ -5,7 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use postgres_types::{FromSql, Type};
+use futures::{Stream, StreamExt as _};
+use postgres_types::{FromSql, ToSql, Type};
 
 use super::dial::{Link, Route};
 use super::wire::Control;
@@ -133,6 +134,31 @@ impl Conn {
                 form: self.form,
             })
             .collect())
+    }
+
+    /// The same, row by row: for answers that grow with the number of objects of a database, which
+    /// would otherwise be held twice. Another query waits until the last row was taken.
+    ///
+    /// # Errors
+    ///
+    /// As [`rows`](Self::rows); each row may be one.
+    pub async fn each_row(
+        &self,
+        sql: &str,
+    ) -> Result<impl Stream<Item = Result<Row>> + Unpin + use<'_>> {
+        let none: [&(dyn ToSql + Sync); 0] = [];
+        let rows = self
+            .client
+            .query_raw(sql, none)
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(Box::pin(rows).map(|row| match row {
+            Ok(row) => Ok(Row {
+                row,
+                form: self.form,
+            }),
+            Err(error) => Err(self.failed(error)),
+        }))
     }
 
     /// Runs statements that return nothing of interest.

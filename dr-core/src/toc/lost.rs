@@ -1,11 +1,12 @@
 //! A table of contents without data that is lost, and without the keys that cannot hold then. Pure.
 //!
 //! Used by salvage: a foreign key to a table whose rows are lost cannot be made, and one that cannot
-//! be made would end the restore of all that is intact.
+//! be made would end the restore of all that is intact. A table whose rows are lost is still made,
+//! and they may come from somewhere else; a large object is not, as an empty one would pass for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{EntryId, Graph, Kind, RelationName, Toc};
+use super::{Entry, EntryId, Graph, Kind, RelationName, Toc};
 
 impl Toc {
     /// The same without the data of these entries, and without the foreign keys to tables whose
@@ -33,6 +34,41 @@ impl Toc {
         (toc, keys)
     }
 
+    /// The same without these large objects, and without what is said of them.
+    pub(crate) fn without_large_objects(mut self, lost: &BTreeSet<u32>) -> Self {
+        if lost.is_empty() {
+            return self;
+        }
+        let all_lost = |toc: &Self, entry: &Entry| {
+            let oids = toc.large_objects(entry).unwrap_or_default();
+            !oids.is_empty() && oids.iter().all(|oid| lost.contains(oid))
+        };
+        let gone: BTreeSet<EntryId> = self
+            .entries
+            .iter()
+            .filter(|entry| all_lost(&self, entry))
+            .map(|entry| entry.id)
+            .collect();
+        self.entries.retain(|entry| {
+            let remark = matches!(entry.kind, Kind::Comment | Kind::Acl | Kind::SecurityLabel);
+            let about_one = oid_of_tag(&entry.tag).is_some_and(|oid| lost.contains(&oid));
+            let about_all = entry.dependencies.iter().any(|id| gone.contains(id));
+            !gone.contains(&entry.id) && !(remark && (about_one || about_all))
+        });
+        for entry in &mut self.entries {
+            if entry.kind == Kind::BlobMetadata {
+                let left = entry.definition.split_inclusive(|byte| *byte == b'\n');
+                let left = left.filter(|line| {
+                    let oid = std::str::from_utf8(line).ok().map(str::trim);
+                    let oid = oid.and_then(|oid| oid.parse().ok());
+                    oid.is_none_or(|oid| !lost.contains(&oid))
+                });
+                entry.definition = left.collect::<Vec<_>>().concat().into();
+            }
+        }
+        self
+    }
+
     /// The tables whose rows are lost, and all that they are partitions or children of.
     fn that_lost_rows(&self, lost: &BTreeSet<EntryId>) -> BTreeSet<RelationName> {
         let graph = Graph::of(self);
@@ -52,7 +88,7 @@ impl Toc {
             .entries
             .iter()
             .filter(|entry| entry.kind == Kind::TableData && lost.contains(&entry.id))
-            .map(super::Entry::tagged)
+            .map(Entry::tagged)
             .collect();
         let mut found = BTreeSet::new();
         while let Some(table) = open.pop() {
@@ -64,10 +100,41 @@ impl Toc {
     }
 }
 
+/// What `LARGE OBJECT 7001` is about.
+fn oid_of_tag(tag: &[u8]) -> Option<u32> {
+    let oid = tag.strip_prefix(b"LARGE OBJECT ")?;
+    std::str::from_utf8(oid).ok()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Entry;
     use super::*;
+
+    #[test]
+    fn large_objects_go_with_what_is_said_of_them_and_a_group_with_its_last() {
+        let mut toc = Toc::default();
+        let mut add =
+            |id: u32, kind, tag: &'static str, definition: &'static str, needs: &[u32]| {
+                let mut entry = Entry::new(EntryId(id), kind, tag);
+                entry.definition = definition.into();
+                entry.dependencies = needs.iter().map(|id| EntryId(*id)).collect();
+                toc.entries.push(entry);
+            };
+        add(1, Kind::BlobMetadata, "7..9", "7\n8\n9\n", &[]);
+        add(2, Kind::Blobs, "7..9", "", &[1]);
+        add(3, Kind::Comment, "LARGE OBJECT 8", "…", &[1]);
+        add(4, Kind::Acl, "LARGE OBJECTS 7..9", "…", &[1]);
+        add(5, Kind::BlobMetadata, "20", "20\n", &[]);
+        add(6, Kind::Blobs, "20", "", &[5]);
+        add(7, Kind::Acl, "LARGE OBJECT 20", "…", &[5]);
+        let left = toc.without_large_objects(&BTreeSet::from([8, 20]));
+        let ids: Vec<u32> = left.entries.iter().map(|entry| entry.id.0).collect();
+        assert_eq!(ids, [1, 2, 4]);
+        assert_eq!(
+            left.large_objects(&left.entries[1]).expect("a group"),
+            [7, 9]
+        );
+    }
 
     #[test]
     fn keys_to_a_table_that_lost_rows_go_also_through_its_partitions() {

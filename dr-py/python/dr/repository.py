@@ -91,6 +91,7 @@ class Repository:
         serializable_deferrable: bool = False,
         role: Optional[str] = None,
         record: Optional[Mapping[str, str]] = None,
+        schema_only: bool = False,
         statistics: bool = False,
         on_event: Optional[OnEvent] = None,
     ) -> Work[Receipt]:
@@ -114,6 +115,7 @@ class Repository:
             "serializable_deferrable": serializable_deferrable,
             "role": role,
             "record": dict(record or {}),
+            "schema_only": schema_only,
             "statistics": statistics,
         }
         return Work("backup", request, Receipt.of_json, on_event)

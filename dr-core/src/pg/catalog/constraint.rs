@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use futures::TryStreamExt as _;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::pg::Row;
 use crate::text::{identifier, push_reloptions};
@@ -86,9 +88,9 @@ pub(super) async fn read_invalid_not_nulls(reading: &mut Reading<'_>) -> Result<
     let wanted = reading
         .tables
         .oids(|table| table.interesting && table.kind != b'S');
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(&format!(
+        .each_row(&format!(
             "SELECT k.tableoid, k.oid, k.conrelid, k.conname, k.conislocal, \
              pg_catalog.pg_get_constraintdef(k.oid) AS definition \
              FROM pg_catalog.unnest({wanted}) AS w(oid) \
@@ -96,7 +98,7 @@ pub(super) async fn read_invalid_not_nulls(reading: &mut Reading<'_>) -> Result<
              WHERE k.contype = 'n' AND NOT k.convalidated ORDER BY k.conrelid, k.conname"
         ))
         .await?;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let body = Constraint {
             table: row.get("conrelid")?,
             form: Form::Checked {
@@ -116,9 +118,9 @@ pub(super) async fn read_checks(reading: &mut Reading<'_>) -> Result<()> {
     let wanted = reading
         .tables
         .oids(|table| table.interesting && table.kind != b'S');
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(&format!(
+        .each_row(&format!(
             "SELECT k.tableoid, k.oid, k.conrelid, k.conname, k.conislocal, k.convalidated, \
              pg_catalog.pg_get_constraintdef(k.oid) AS definition \
              FROM pg_catalog.unnest({wanted}) AS w(oid) \
@@ -126,7 +128,7 @@ pub(super) async fn read_checks(reading: &mut Reading<'_>) -> Result<()> {
              WHERE k.contype = 'c' ORDER BY k.conrelid, k.conname"
         ))
         .await?;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let table: u32 = row.get("conrelid")?;
         let definition = row.text("definition")?;
         let is_local: bool = row.get("conislocal")?;
@@ -169,9 +171,9 @@ pub(super) async fn read_foreign_keys(reading: &mut Reading<'_>) -> Result<()> {
     let wanted = reading
         .tables
         .oids(|table| reading.objects.get(table.node).defines());
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(&format!(
+        .each_row(&format!(
             "SELECT k.tableoid, k.oid, k.conrelid, k.conname, k.confrelid, k.conindid, \
              pg_catalog.pg_get_constraintdef(k.oid) AS definition \
              FROM pg_catalog.unnest({wanted}) AS w(oid) \
@@ -179,7 +181,7 @@ pub(super) async fn read_foreign_keys(reading: &mut Reading<'_>) -> Result<()> {
              WHERE k.contype = 'f' AND k.conparentid = 0 ORDER BY k.conrelid, k.conname"
         ))
         .await?;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let body = Constraint {
             table: row.get("conrelid")?,
             form: Form::ForeignKey {

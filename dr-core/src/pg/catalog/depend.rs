@@ -1,5 +1,7 @@
 //! `pg_depend`, read once. Called by `catalog` when every node is there; knows no family.
 
+use futures::TryStreamExt as _;
+
 use crate::error::Result;
 
 use super::Reading;
@@ -11,9 +13,9 @@ pub(crate) async fn read(reading: &mut Reading<'_>) -> Result<()> {
     // Members of operator families are no objects of their own: what they need, the family needs,
     // unless they came with a class ('i').
     // 'p' (to PG 13) says that initdb made it; 'e' was read with the extensions.
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(
+        .each_row(
             "SELECT classid, objid, refclassid, refobjid, deptype \
              FROM pg_catalog.pg_depend \
              WHERE deptype NOT IN ('p', 'e') \
@@ -39,7 +41,7 @@ pub(crate) async fn read(reading: &mut Reading<'_>) -> Result<()> {
         )
         .await?;
     let objects = &mut reading.objects;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let Some(object) = objects.find(row.get("classid")?, row.get("objid")?) else {
             continue;
         };

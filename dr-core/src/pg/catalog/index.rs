@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use futures::TryStreamExt as _;
+
 use crate::error::Result;
 use crate::text::{identifier, qualified};
 use crate::toc::{CatalogId, EntryId, Kind};
@@ -68,9 +70,9 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
     } else {
         "false"
     };
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(&format!(
+        .each_row(&format!(
             "SELECT c.oid, i.indrelid, c.relname, pg_catalog.pg_get_indexdef(c.oid) AS definition, \
              i.indkey::pg_catalog.int2[] AS columns, i.indnkeyatts, i.indisclustered, \
              i.indisreplident, {nulls} AS nulls_not_distinct, h.inhparent AS parent, \
@@ -97,7 +99,7 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
              ORDER BY i.indrelid, c.relname"
         ))
         .await?;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let oid: u32 = row.get("oid")?;
         let table_oid: u32 = row.get("indrelid")?;
         let name = row.text("relname")?;

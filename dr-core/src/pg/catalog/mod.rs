@@ -232,7 +232,7 @@ pub async fn read(conn: &Conn, scope: &Scope, relations: &[Relation]) -> Result<
     rule::read(&mut reading).await?;
     policy::read(&mut reading).await?;
     relation::read_data(&mut reading).await?;
-    if scope.is_everything() {
+    if scope.is_everything() && !scope.schema_only {
         large_object::read(&mut reading).await?;
     }
     if scope.statistics {

@@ -24,6 +24,8 @@ pub struct Scope {
     pub without_schemas: Option<SchemaTest>,
     /// The definitions of these relations, but not their rows.
     pub without_data_of: Option<RelationTest>,
+    /// Definitions alone: no rows, no values of sequences, no large objects.
+    pub schema_only: bool,
     /// Also what is known of relations and columns, for the planner.
     pub statistics: bool,
 }
@@ -72,10 +74,8 @@ impl Scope {
 
     /// Whether a relation's rows are dumped, if it is.
     pub fn takes_data_of(&self, schema: &str, name: &str) -> bool {
-        !self
-            .without_data_of
-            .as_ref()
-            .is_some_and(|test| test(schema, name))
+        let excluded = self.without_data_of.as_ref();
+        !self.schema_only && !excluded.is_some_and(|test| test(schema, name))
     }
 }
 
@@ -87,6 +87,7 @@ impl fmt::Debug for Scope {
             .field("only_schemas", &self.only_schemas.is_some())
             .field("without_schemas", &self.without_schemas.is_some())
             .field("without_data_of", &self.without_data_of.is_some())
+            .field("schema_only", &self.schema_only)
             .field("statistics", &self.statistics)
             .finish()
     }

@@ -37,6 +37,7 @@ pub struct DumpOptions {
     snapshot: SnapshotOptions,
     watch: Watch,
     records: BTreeMap<String, String>,
+    schema_only: bool,
     statistics: bool,
 }
 
@@ -57,6 +58,14 @@ impl DumpOptions {
     #[must_use]
     pub fn watch(mut self, watch: Watch) -> Self {
         self.watch = watch;
+        self
+    }
+
+    /// Definitions alone: no rows, no values of sequences, no large objects (pg_dump's
+    /// `--schema-only`).
+    #[must_use]
+    pub fn schema_only(mut self) -> Self {
+        self.schema_only = true;
         self
     }
 
@@ -95,7 +104,7 @@ impl Session {
             options.watch.notice(notice);
         }
         let snapshot = self.snapshot(&options.snapshot).await?;
-        let scope = scope::of(selection, options.statistics, &snapshot.facts().database)?;
+        let scope = scope::of(selection, options, &snapshot.facts().database)?;
         let conn = snapshot.conn();
         let relations = catalog::list(conn, &scope).await?;
         scope::check_schemas(conn, selection).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::DumpOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pg::Conn;
 use crate::pg::catalog::{RelationTest, SchemaTest, Scope};
@@ -13,7 +14,7 @@ use crate::toc::{Pattern, Selection};
 ///
 /// `Usage` for a pattern that cannot be meant, or that names another database, and for a selection
 /// by something else than names.
-pub(super) fn of(selection: &Selection, statistics: bool, database: &str) -> Result<Scope> {
+pub(super) fn of(selection: &Selection, options: &DumpOptions, database: &str) -> Result<Scope> {
     if !selection.is_by_name() {
         return Err(Error::new(
             ErrorKind::Usage,
@@ -28,7 +29,8 @@ pub(super) fn of(selection: &Selection, statistics: bool, database: &str) -> Res
         only_schemas: schemas(names.schemas, database)?,
         without_schemas: schemas(names.without_schemas, database)?,
         without_data_of: relations(names.without_data_of, database)?,
-        statistics,
+        schema_only: options.schema_only,
+        statistics: options.statistics,
     })
 }
 

@@ -1,6 +1,8 @@
 //! Columns of tables and views, and which of their marks come from a parent table.
 //! Used by `relation` alone.
 
+use futures::TryStreamExt as _;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::qualified;
 use crate::toc::CatalogId;
@@ -86,9 +88,9 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
     };
     // pg_attver is a version number that servers since the minor releases of November 2026 keep
     // among the options for themselves; no server takes it in a command.
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(&format!(
+        .each_row(&format!(
             "SELECT a.attrelid, a.attnum, a.attname, a.attstattarget::pg_catalog.int4 AS statistics, \
              a.attstorage, t.typstorage, a.attisdropped, a.attislocal, a.attidentity, \
              a.attgenerated, {compression} AS compression, \
@@ -108,7 +110,7 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
             foreign_options = super::super::foreign::options("a.attfdwoptions"),
         ))
         .await?;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let table = reading.tables.expect_mut(row.get("attrelid")?)?;
         let name = row.text("attname")?;
         if row.get::<i16>("attnum")? as usize != table.columns.len() + 1 {

@@ -1,6 +1,8 @@
 //! Defaults and generation expressions of columns. Part of their table where that is possible,
 //! entries of their own where it is not. Used by `relation` alone.
 
+use futures::TryStreamExt as _;
+
 use crate::error::Result;
 use crate::text::identifier;
 use crate::toc::{CatalogId, Kind};
@@ -19,9 +21,9 @@ pub(super) struct AttributeDefault {
 /// Reads the defaults of every relation whose columns were read.
 pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
     let wanted = reading.tables.oids(|table| !table.columns.is_empty());
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(&format!(
+        .each_row(&format!(
             "SELECT d.tableoid, d.oid, d.adrelid, d.adnum, \
              pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression \
              FROM pg_catalog.unnest({wanted}) AS w(oid) \
@@ -29,7 +31,7 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
              ORDER BY d.adrelid, d.adnum"
         ))
         .await?;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let oid: u32 = row.get("adrelid")?;
         let number: i16 = row.get("adnum")?;
         let table = reading.tables.expect(oid)?;

@@ -13,6 +13,8 @@ mod view;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use futures::TryStreamExt as _;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::{identifier, qualified};
 use crate::toc::{CatalogId, EntryId};
@@ -248,9 +250,9 @@ pub(crate) async fn read_data(reading: &mut Reading<'_>) -> Result<()> {
 async fn read_relations(reading: &mut Reading<'_>) -> Result<()> {
     // No function that looks into a relation is called here: those come when it is known which
     // relations are dumped, and locked.
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(&format!(
+        .each_row(&format!(
             "SELECT c.oid, c.relnamespace, n.nspname, c.relname, c.relkind, c.relpersistence, \
              r.rolname AS owner, COALESCE(s.spcname, '') AS tablespace, \
              pg_catalog.array_remove(pg_catalog.array_remove(c.reloptions, \
@@ -290,7 +292,7 @@ async fn read_relations(reading: &mut Reading<'_>) -> Result<()> {
             options = super::foreign::options("g.ftoptions"),
         ))
         .await?;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let oid: u32 = row.get("oid")?;
         let schema = row.text("nspname")?;
         let name = row.text("relname")?;
@@ -382,9 +384,9 @@ async fn read_relations(reading: &mut Reading<'_>) -> Result<()> {
 
 /// Privileges of columns, those of system columns too.
 async fn read_column_acls(reading: &mut Reading<'_>) -> Result<()> {
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(
+        .each_row(
             "SELECT a.attrelid, a.attname, a.attacl::pg_catalog.text AS acl, \
              i.initprivs::pg_catalog.text AS initprivs \
              FROM pg_catalog.pg_attribute a \
@@ -395,7 +397,7 @@ async fn read_column_acls(reading: &mut Reading<'_>) -> Result<()> {
              ORDER BY a.attrelid, a.attnum",
         )
         .await?;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let Some(table) = reading.tables.by_oid.get_mut(&row.get("attrelid")?) else {
             continue;
         };
@@ -447,9 +449,9 @@ async fn read_deep(reading: &mut Reading<'_>) -> Result<()> {
         reading.objects.get(table.node).defines()
             && matches!(table.kind, b'v' | b'm' | b'p' | b'r' | b'f')
     });
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(&format!(
+        .each_row(&format!(
             "SELECT c.oid, \
              CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS query, \
              CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END AS partition_key, \
@@ -459,7 +461,7 @@ async fn read_deep(reading: &mut Reading<'_>) -> Result<()> {
              JOIN pg_catalog.pg_class c ON c.oid = w.oid"
         ))
         .await?;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let table = reading.tables.expect_mut(row.get("oid")?)?;
         table.partition_key = row.opt_text("partition_key")?;
         table.partition_bound = row.opt_text("partition_bound")?;
@@ -478,9 +480,9 @@ async fn read_deep(reading: &mut Reading<'_>) -> Result<()> {
             table.query = Some(query.to_owned());
         }
     }
-    let rows = reading
+    let mut rows = reading
         .conn
-        .rows(&format!(
+        .each_row(&format!(
             "SELECT c.oid, COALESCE(pg_catalog.pg_relation_size(c.oid), 0) \
              + CASE WHEN c.reltoastrelid <> 0 \
                THEN COALESCE(pg_catalog.pg_relation_size(c.reltoastrelid), 0) ELSE 0 END AS bytes, \
@@ -491,7 +493,7 @@ async fn read_deep(reading: &mut Reading<'_>) -> Result<()> {
              LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE c.relkind = 'r'"
         ))
         .await?;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let bytes: i64 = row.get("bytes")?;
         let pages: Option<i64> = row.get("pages")?;
         let table = reading.tables.expect_mut(row.get("oid")?)?;
