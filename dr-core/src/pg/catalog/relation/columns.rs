@@ -11,7 +11,7 @@ use super::super::Reading;
 use super::super::object::{Components, NodeId, ObjectKind, Tie};
 use super::Table;
 
-/// One column, dropped or not.
+/// One column, dropped or not. There may be a hundred thousand: what few have is out of line.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     pub(crate) name: String,
@@ -36,10 +36,10 @@ pub(crate) struct Column {
     pub(super) foreign_options: String,
     /// Where it differs from the type's: qualified and quoted.
     pub(super) collation: Option<String>,
-    pub(super) not_null: Option<NotNull>,
+    pub(super) not_null: Option<Box<NotNull>>,
     /// Whether there is a NOT NULL constraint that existing rows were not checked for.
     pub(super) not_null_is_invalid: bool,
-    pub(super) default: Option<Default>,
+    pub(super) default: Option<Box<Default>>,
 }
 
 /// A column's NOT NULL.
@@ -126,7 +126,7 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
         let comment = row.opt_text("not_null_comment")?;
         let not_null = match row.opt_text("not_null")? {
             // One that was never checked is an object of its own.
-            Some(constraint) if !invalid => Some(NotNull {
+            Some(constraint) if !invalid => Some(Box::new(NotNull {
                 name: if comment.is_none()
                     && constraint == format!("{}_{name}_not_null", table.name)
                 {
@@ -137,7 +137,7 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
                 no_inherit: row.get::<Option<bool>>("no_inherit")? == Some(true),
                 is_local: row.get::<Option<bool>>("not_null_local")? == Some(true),
                 comment,
-            }),
+            })),
             _ => None,
         };
         let collation = match row.opt_text("collation")? {
@@ -162,6 +162,9 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
             not_null_is_invalid: invalid,
             default: None,
         });
+    }
+    for table in reading.tables.by_oid.values_mut() {
+        table.columns.shrink_to_fit();
     }
     Ok(())
 }
@@ -323,10 +326,10 @@ fn add_default_null(reading: &mut Reading<'_>, oid: u32, index: usize) -> Result
         reading.objects.depend(id, node);
     }
     let table = reading.tables.expect_mut(oid)?;
-    table.columns[index].default = Some(Default {
+    table.columns[index].default = Some(Box::new(Default {
         node: id,
         expression: "NULL".to_owned(),
-    });
+    }));
     Ok(())
 }
 

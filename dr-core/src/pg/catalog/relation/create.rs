@@ -145,7 +145,7 @@ fn create(table: &Table, node: &Node, world: &World<'_>) -> Result<String> {
 fn own_not_null<'a>(table: &Table, column: &'a Column) -> Option<&'a NotNull> {
     column
         .not_null
-        .as_ref()
+        .as_deref()
         .filter(|not_null| not_null.is_local && !column.is_dropped && !table.prints(column))
 }
 

@@ -63,10 +63,10 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
             // What the expression needs must be there before the table.
             reading.objects.depend(own, node);
         }
-        reading.tables.expect_mut(oid)?.columns[index].default = Some(Default {
+        reading.tables.expect_mut(oid)?.columns[index].default = Some(Box::new(Default {
             node,
             expression: row.text("expression")?,
-        });
+        }));
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) const RELATIONS: u32 = 1259;
 /// The relations that matter, by oid.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    by_oid: BTreeMap<u32, Table>,
+    by_oid: BTreeMap<u32, Box<Table>>,
     /// What is known of each sequence, by oid.
     sequences: HashMap<u32, sequence::Sequence>,
 }
@@ -109,7 +109,7 @@ pub(crate) struct Check {
 impl Tables {
     /// The relation with this oid.
     pub(crate) fn get(&self, oid: u32) -> Option<&Table> {
-        self.by_oid.get(&oid)
+        self.by_oid.get(&oid).map(Box::as_ref)
     }
 
     /// The relation that something read before belongs to.
@@ -123,12 +123,13 @@ impl Tables {
 
     /// The same, to be changed.
     pub(crate) fn expect_mut(&mut self, oid: u32) -> Result<&mut Table> {
-        self.by_oid.get_mut(&oid).ok_or_else(|| unknown(oid))
+        let table = self.by_oid.get_mut(&oid);
+        table.map(Box::as_mut).ok_or_else(|| unknown(oid))
     }
 
     /// All of them, by oid.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Table> {
-        self.by_oid.values()
+        self.by_oid.values().map(Box::as_ref)
     }
 
     /// The oids of those that pass, as an array literal for a query.
@@ -377,7 +378,7 @@ async fn read_relations(reading: &mut Reading<'_>) -> Result<()> {
             },
             column_acls: Vec::new(),
         };
-        reading.tables.by_oid.insert(oid, table);
+        reading.tables.by_oid.insert(oid, Box::new(table));
     }
     Ok(())
 }
