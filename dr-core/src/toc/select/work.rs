@@ -197,6 +197,8 @@ impl<'a> Work<'a> {
                 .dependencies(at)
                 .iter()
                 .copied()
+                // Those of a script say what comes before, not what an entry is about.
+                .filter(|_| !self.graph.is_flat())
                 // A column's privileges also depend on those of the table.
                 .filter(|parent| self.toc.entries[*parent].kind != Kind::Acl)
                 .collect();
