@@ -3,11 +3,24 @@
 use crate::archive::codec::Version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::compression::Method;
-use crate::toc::Toc;
+use crate::toc::{Entry, Kind, Toc};
 
-/// Refuses what an archive of this version cannot say.
+/// Refuses what an archive, or one of this version, cannot say.
 pub(super) fn check(toc: &Toc, version: Version, method: Method) -> Result<()> {
     version.check_written(method)?;
+    // Which objects an entry of content holds is said by the entries that make them.
+    let is_nameless = |entry: &&Entry| {
+        entry.kind == Kind::Blobs
+            && entry.has_data
+            && toc.large_objects(entry).is_ok_and(|oids| oids.is_empty())
+    };
+    if let Some(entry) = toc.entries.iter().find(is_nameless) {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "an archive needs the entries that make these large objects, too: list them as well",
+        )
+        .in_entry(entry));
+    }
     if version.groups_large_objects() {
         return Ok(());
     }
@@ -34,7 +47,7 @@ pub(super) fn check(toc: &Toc, version: Version, method: Method) -> Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::toc::{Entry, EntryId, Kind};
+    use crate::toc::EntryId;
 
     #[test]
     fn what_a_version_cannot_hold_is_refused() {
