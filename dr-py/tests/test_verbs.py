@@ -230,7 +230,7 @@ def test_a_dump_is_converted_and_proven(databases: Databases, repo: dr.Repositor
     assert script.read_bytes()[:2] == b"\x1f\x8b"
     with pytest.raises(dr.ConflictError):
         dr.open_dump(script).convert(custom)
-    with pytest.raises(dr.UnsupportedError, match="1.14"):
+    with pytest.raises(dr.UnsupportedError, match=r"1\.14"):
         dr.open_dump(script).convert(tmp_path / "x", archive_version="1.14", compression="zstd")
     with pytest.raises(dr.UsageError, match="format is one of"):
         dr.open_dump(script).convert(tmp_path / "x", format="rar")
@@ -249,8 +249,8 @@ def test_one_database_of_a_cluster_is_named(tmp_path: Path) -> None:
     script.write_text(f"{begin}CREATE ROLE me;\n{one.format('shop')}{one.format('blog')}{end}")
     with pytest.raises(dr.UsageError, match="blog"):
         dr.open_dump(script).show()
-    assert dr.open_dump(script, database="blog").show().tables == ("public.blog_t",)
-    with pytest.raises(dr.NotFoundError, match="no database"):
+    assert list(dr.open_dump(script, database="blog").show().tables) == ["public.blog_t"]
+    with pytest.raises(dr.NotFound, match="no database"):
         dr.open_dump(script, database="other").show()
 
 

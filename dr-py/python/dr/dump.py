@@ -125,9 +125,9 @@ class Dump:
         """Takes tables out, with their sequences, defaults, indexes and constraints: `to` a file or
         folder, or `into` a database, beside what is there.
 
-        `format` is `sql` (or `plain`), `directory`, `custom`, `tar` or `copy` (the rows alone); without it, a path that
-        ends in `.sql`, or in that and a suffix of compression, is a script, `.tar` likewise a tar archive,
-        `.dump` a custom archive, any other a directory archive.
+        `format` is `sql` (or `plain`), `directory`, `custom`, `tar` or `copy` (the rows alone); without it, a
+        path that ends in `.sql`, or in that and a suffix of compression, is a script, `.tar` likewise a tar
+        archive, `.dump` a custom archive, any other a directory archive.
         """
         if (to is None) == (into is None):
             raise UsageError("say either a path to extract to, or a database to extract into")
