@@ -79,7 +79,8 @@ class Dump:
     ) -> Work[Restored]:
         """Restores into an empty database, or with `create` into a new one, and proves every table.
 
-        `exclude_kinds` are kinds of entries that are left out, such as `SECURITY LABEL`. The result tells the proof; nothing bears the name of `into` unless it holds what was dumped.
+        `exclude_kinds` are kinds of entries that are left out, such as `SECURITY LABEL`. The result tells the
+        proof; nothing bears the name of `into` unless it holds what was dumped.
 
         Raises ConflictError if the database is not empty, or with `create` exists.
         """
