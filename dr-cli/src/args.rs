@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use dr_core::archive::codec::Version;
+use dr_core::ops;
 use dr_core::pipeline::compression::Compression;
 
 const EXIT_CODES: &str = "\
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Restore(Box<Restore>),
     /// Take single tables out of a backup or a dump
     Extract(Box<Extract>),
+    /// Write a backup or a dump in another format, and prove that it holds the same
+    Convert(Box<Convert>),
     /// Make keys for encryption
     #[command(subcommand)]
     Key(Key),
@@ -105,6 +109,22 @@ pub(crate) struct KeyOptions {
     /// A file with the passphrase; else the variable DR_PASSPHRASE is used if it is set
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// Which database of a file is meant.
+#[derive(Debug, Args)]
+pub(crate) struct OfCluster {
+    /// Of a dump of pg_dumpall, which holds several databases, this one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) database: Option<String>,
+}
+
+/// A list of what to use, as dr show --list and pg_restore --list print it.
+#[derive(Debug, Args)]
+pub(crate) struct ListToUse {
+    /// Only the entries that this list names, in its order; dr show --list prints one to edit
+    #[arg(long, short = 'L', value_name = "FILE")]
+    pub(crate) use_list: Option<PathBuf>,
 }
 
 /// Parts of a database, in pg_dump's patterns.
@@ -234,7 +254,9 @@ Examples:
   dr show latest --repo ./backups --identity operator.key
   dr show ./dump.sql.gz          a plain dump, whatever it is compressed with
   dr show ./shop.dump            an archive in custom, tar or directory format
-  dr show ./shop.dir --entries   entry by entry")]
+  dr show ./shop.dir --entries   entry by entry
+  dr show ./cluster.sql.gz       the databases, roles and tablespaces of a dump of pg_dumpall
+  dr show ./shop.dump --list > list     as pg_restore --list: edit it, then dr restore --use-list list")]
 pub(crate) struct Show {
     /// A backup (an id, the beginning of one, or latest), or a dump's path
     #[arg(value_name = "BACKUP|FILE")]
@@ -246,9 +268,16 @@ pub(crate) struct Show {
     #[command(flatten)]
     pub(crate) keys: KeyOptions,
 
+    #[command(flatten)]
+    pub(crate) of_cluster: OfCluster,
+
     /// Every entry of the table of contents
     #[arg(long)]
     pub(crate) entries: bool,
+
+    /// Every entry as pg_restore --list prints it, to be edited and given to --use-list
+    #[arg(long, short = 'l', conflicts_with = "entries")]
+    pub(crate) list: bool,
 }
 
 #[derive(Debug, Args)]
@@ -266,6 +295,9 @@ pub(crate) struct Verify {
 
     #[command(flatten)]
     pub(crate) repo: MaybeRepo,
+
+    #[command(flatten)]
+    pub(crate) of_cluster: OfCluster,
 
     /// Only the commit mark and the sizes of what is stored
     #[arg(long, conflicts_with = "deep")]
@@ -293,7 +325,12 @@ Examples:
   dr restore latest --repo ./backups --to dbname=shop --create --identity operator.key
   dr restore ./dump.sql.zst --to postgres:///shop_copy --jobs 4 --no-owner
   dr restore latest --repo ./backups --to dbname=shop --plan
-  dr restore all.databases/latest --repo ./backups --to host=new-server --create --globals")]
+  dr restore all.databases/latest --repo ./backups --to host=new-server --create --globals
+  dr restore ./cluster.sql --database shop --to dbname=shop --create --globals
+  dr restore ./shop.dump --use-list edited.list --to dbname=shop
+
+With --use-list the order of the list is the order of work, as with pg_restore, but for what must wait:
+a foreign key for rows, an index for its table's rows. With --jobs 1 rows are loaded in that order too.")]
 pub(crate) struct Restore {
     /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
     #[arg(value_name = "BACKUP|FILE")]
@@ -351,6 +388,12 @@ pub(crate) struct Restore {
     pub(crate) keep_failed: bool,
 
     #[command(flatten)]
+    pub(crate) of_cluster: OfCluster,
+
+    #[command(flatten)]
+    pub(crate) list: ListToUse,
+
+    #[command(flatten)]
     pub(crate) parts: Parts,
 
     #[command(flatten)]
@@ -375,7 +418,12 @@ pub(crate) struct Extract {
     pub(crate) what: String,
 
     /// The tables (a pattern as in pg_dump); may be given several times
-    #[arg(long, short, value_name = "PATTERN", required = true)]
+    #[arg(
+        long,
+        short,
+        value_name = "PATTERN",
+        required_unless_present = "use_list"
+    )]
     pub(crate) table: Vec<String>,
 
     /// Where they go: a database, a path, or - for standard output
@@ -400,6 +448,12 @@ pub(crate) struct Extract {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
 
+    #[command(flatten)]
+    pub(crate) of_cluster: OfCluster,
+
+    #[command(flatten)]
+    pub(crate) list: ListToUse,
+
     /// Also what the tables need to be made: schemas, types, functions, sequences, parents
     #[arg(long)]
     pub(crate) with_dependencies: bool,
@@ -413,10 +467,95 @@ pub(crate) struct Extract {
     pub(crate) no_acl: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dr convert ./shop.sql.gz ./shop.dump                 a plain dump into a custom archive
+  dr convert ./shop.dump ./shop.dir --jobs 4 --compress lz4
+  dr convert latest ./shop.sql.zst --repo ./backups --identity operator.key
+  dr convert ./shop-18.dump ./shop.tar --archive-version 1.14     for an older pg_restore
+  pg_dump -Fc shop | dr convert - - --format plain | psql -d copy
+
+What is written is told by the name of OUT: a plain SQL file if it ends with .sql (.sql.gz, .sql.zst,
+.sql.lz4), a custom archive if it ends with .dump, a tar archive if it ends with .tar (.tar.gz, …), else
+a directory archive; --format says otherwise. An existing file is never overwritten.
+
+Rows and digests of every table are taken while it is read, held against those of a backup, and against
+what was written, which is read back before it gets its name. What goes to standard output is not read
+back; the report goes to standard error then. A plain SQL file is loaded into a database that exists: it
+does not make the database itself.
+
+A dump of an older server keeps to the archive's version of its own pg_dump, but zstd and lz4 need 1.15.
+Which pg_restore reads what: 1.14 from 12 on, 1.15 from 16 on, 1.16 from 17 on.")]
+pub(crate) struct Convert {
+    /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
+    #[arg(value_name = "BACKUP|FILE")]
+    pub(crate) what: String,
+
+    /// The file or folder to write, which does not exist yet (- for standard output)
+    #[arg(value_name = "OUT")]
+    pub(crate) to: String,
+
+    #[command(flatten)]
+    pub(crate) repo: MaybeRepo,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    /// What is written, if it is not what the name of OUT tells
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<DumpFormat>,
+
+    /// Compression of what is written [default: as the name says; zstd:3 for a directory or custom
+    /// archive, gzip:6 for one of version 1.14]
+    #[arg(long, short = 'Z', value_name = "METHOD[:LEVEL]")]
+    pub(crate) compress: Option<Compression>,
+
+    /// The version of an archive: 1.14, 1.15 or 1.16 [default: that of the dump's server]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) archive_version: Option<Version>,
+
+    #[command(flatten)]
+    pub(crate) of_cluster: OfCluster,
+
+    #[command(flatten)]
+    pub(crate) list: ListToUse,
+
+    /// Tables read at once: into a directory archive, and when what was written is read back
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) jobs: Option<u16>,
+}
+
+/// What a conversion writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DumpFormat {
+    /// A custom archive
+    Custom,
+    /// A tar archive
+    Tar,
+    /// A directory archive
+    Directory,
+    /// A plain SQL script
+    #[value(alias = "sql")]
+    Plain,
+}
+
+impl From<DumpFormat> for ops::Format {
+    fn from(format: DumpFormat) -> Self {
+        match format {
+            DumpFormat::Custom => Self::Custom,
+            DumpFormat::Tar => Self::Tar,
+            DumpFormat::Directory => Self::Directory,
+            DumpFormat::Plain => Self::Script,
+        }
+    }
+}
+
 /// What an extract writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// A plain SQL script
+    #[value(alias = "plain")]
     Sql,
     /// A directory archive
     Directory,
@@ -426,6 +565,18 @@ pub(crate) enum Format {
     Tar,
     /// Raw COPY rows of one table
     Copy,
+}
+
+impl From<Format> for ops::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Sql => Self::Script,
+            Format::Directory => Self::Directory,
+            Format::Custom => Self::Custom,
+            Format::Tar => Self::Tar,
+            Format::Copy => Self::Rows,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -515,6 +666,11 @@ mod tests {
             "dr restore latest --to DATABASE --repo REPO --globals --create",
             "dr extract FILE --table P --table Q --to -",
             "dr extract latest --table P --to PATH --repo REPO --identity FILE",
+            "dr show FILE --list --database x",
+            "dr restore FILE --to DATABASE -L FILE --database x",
+            "dr extract FILE --use-list FILE --to ./x.sql",
+            "dr convert FILE OUT --format plain --compress gzip:9",
+            "dr convert latest OUT --repo REPO --identity FILE --archive-version 1.14 --jobs 2",
             "dr key generate --output FILE",
             "dr prune --orphans --repo REPO",
             "dr completions zsh",

@@ -1,11 +1,11 @@
-//! What DATABASE|PATH|- means in `dr extract`. Used by `command`.
+//! What DATABASE|PATH|- means in `dr extract`, and PATH|- in `dr convert`. Used by `command`.
 
 use std::path::Path;
 
-use dr_core::pipeline::compression::{Compression, Method};
+use dr_core::archive::codec::Version;
+use dr_core::ops::{Extract, Format};
+use dr_core::pipeline::compression::Compression;
 use dr_core::{Error, ErrorKind, Result};
-
-use crate::args::Format;
 
 /// Where an extract goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,18 +23,7 @@ pub(crate) fn destination(
     compress: Option<Compression>,
 ) -> Result<Destination<'_>> {
     if to == "-" {
-        return match (format.unwrap_or(Format::Copy), compress) {
-            (Format::Directory, _) => Err(usage("a directory archive does not fit into a stream")),
-            // Its data is compressed inside.
-            (Format::Custom, compress) => Ok(Destination::Output(
-                Format::Custom,
-                compress.unwrap_or_default(),
-            )),
-            (_, Some(_)) => Err(usage(
-                "standard output is not compressed: pipe it into the program of your choice",
-            )),
-            (format, None) => Ok(Destination::Output(format, Compression::None)),
-        };
+        return output(format.unwrap_or(Format::Rows), compress, None);
     }
     if is_database(to) {
         if format.is_some() || compress.is_some() {
@@ -51,20 +40,67 @@ pub(crate) fn destination(
             "{to:?} could be a database or a folder: say dbname={to} or ./{to}"
         )));
     }
-    let method = Method::of_name(to);
-    let inside = to.strip_suffix(method.suffix()).unwrap_or(to);
-    let format = format.unwrap_or(match inside.rsplit_once('.') {
-        Some((_, "sql")) => Format::Sql,
-        Some((_, "tar")) => Format::Tar,
-        // Its data is compressed inside: `.dump.gz` would be something else.
-        Some((_, "dump")) if method == Method::None => Format::Custom,
-        _ => Format::Directory,
-    });
-    let compression = compress.unwrap_or(match format {
-        Format::Directory | Format::Custom => Compression::from(Method::Zstd),
-        Format::Sql | Format::Tar | Format::Copy => Compression::from(method),
-    });
+    let (format, compression) = Format::of_name(to, format, compress, None);
     Ok(Destination::File(format, path, compression))
+}
+
+/// A path or standard output, and what a whole dump is written as there.
+pub(crate) fn dump_destination(
+    to: &str,
+    format: Option<Format>,
+    compress: Option<Compression>,
+    version: Option<Version>,
+) -> Result<Destination<'_>> {
+    if to == "-" {
+        let format = format.ok_or_else(|| {
+            usage("say what to write to standard output: --format custom, tar or plain")
+        })?;
+        return output(format, compress, version);
+    }
+    if is_database(to) {
+        return Err(usage(
+            "OUT is a file or folder: into a database, dr restore writes a dump",
+        ));
+    }
+    let (format, compression) = Format::of_name(to, format, compress, version);
+    Ok(Destination::File(format, Path::new(to), compression))
+}
+
+fn output(
+    format: Format,
+    compress: Option<Compression>,
+    version: Option<Version>,
+) -> Result<Destination<'static>> {
+    match (format, compress) {
+        (Format::Directory, _) => Err(usage("a directory archive does not fit into a stream")),
+        // Its data is compressed inside.
+        (Format::Custom, compress) => Ok(Destination::Output(
+            Format::Custom,
+            compress.unwrap_or_else(|| Format::inside(version)),
+        )),
+        (_, Some(_)) => Err(usage(
+            "standard output is not compressed: pipe it into the program of your choice",
+        )),
+        (format, None) => Ok(Destination::Output(format, Compression::None)),
+    }
+}
+
+impl Destination<'_> {
+    /// Where that is; none for a database.
+    ///
+    /// # Errors
+    ///
+    /// See [`Extract::into`].
+    pub(crate) fn extract(&self) -> Result<Option<Extract>> {
+        Ok(match *self {
+            Self::Database(_) => None,
+            Self::Output(format, compression) => {
+                let stdout = Box::pin(tokio::io::stdout());
+                Some(Extract::into(stdout, format, compression)?)
+            }
+            Self::File(format, path, compression) => Some(Extract::at(path, format, compression)),
+        })
+    }
 }
 
 /// A URI, or key/value pairs; a path may hold `=` too, but then begins with a slash or a dot.
@@ -90,12 +126,12 @@ mod tests {
         }
         assert_eq!(
             plain("-"),
-            Destination::Output(Format::Copy, Compression::None)
+            Destination::Output(Format::Rows, Compression::None)
         );
         for (to, format, compression) in [
-            ("polls.sql", Format::Sql, Compression::None),
-            ("./polls.sql.gz", Format::Sql, Compression::Gzip(6)),
-            ("/x=y/polls.sql.zst", Format::Sql, Compression::Zstd(3)),
+            ("polls.sql", Format::Script, Compression::None),
+            ("./polls.sql.gz", Format::Script, Compression::Gzip(6)),
+            ("/x=y/polls.sql.zst", Format::Script, Compression::Zstd(3)),
             ("./polls", Format::Directory, Compression::Zstd(3)),
             ("out/polls.d", Format::Directory, Compression::Zstd(3)),
             ("polls.dump", Format::Custom, Compression::Zstd(3)),
@@ -113,10 +149,10 @@ mod tests {
             custom,
             Destination::Output(Format::Custom, Compression::Gzip(9))
         );
-        let rows = destination("votes.lz4", Some(Format::Copy), None).unwrap();
+        let rows = destination("votes.lz4", Some(Format::Rows), None).unwrap();
         assert_eq!(
             rows,
-            Destination::File(Format::Copy, Path::new("votes.lz4"), Compression::Lz4(0))
+            Destination::File(Format::Rows, Path::new("votes.lz4"), Compression::Lz4(0))
         );
     }
 
@@ -127,7 +163,7 @@ mod tests {
             ("-", Some(Format::Directory), None),
             ("-", None, Some(Compression::Gzip(1))),
             ("-", Some(Format::Tar), Some(Compression::Gzip(1))),
-            ("dbname=shop", Some(Format::Sql), None),
+            ("dbname=shop", Some(Format::Script), None),
             ("postgres:///shop", None, Some(Compression::None)),
         ] {
             let error = destination(to, format, compress).unwrap_err();

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use dr_core::archive::directory;
 use dr_core::event::Watch;
-use dr_core::ops::{self, ReadOptions};
+use dr_core::ops::{self, Found, ReadOptions};
 use dr_core::pipeline::keys::Keys;
 use dr_core::repo::{Repository, StoredFiles};
+use dr_core::toc::{Toc, UseList};
 use dr_core::{Dump, Error, ErrorKind, Limits, Result};
+
+use crate::args::ListToUse;
 
 /// A backup in a repository, or a dump in a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,25 +55,69 @@ pub(crate) fn shows_password(text: &str) -> bool {
     text.contains("password=") || text.contains("password =")
 }
 
-/// The dump that BACKUP|FILE names, opened.
+/// The dump that BACKUP|FILE names, opened; `database` is which of a file's is meant.
 pub(crate) async fn open(
     what: What<'_>,
     keys: &Keys,
     limits: &Limits,
-    watch: Watch,
+    reading: ReadOptions,
+    database: Option<&str>,
 ) -> Result<Arc<dyn Dump>> {
     match what {
-        What::File(path) => {
-            let options = ReadOptions::new().limits(limits.clone()).watch(watch);
-            open_file(path, &options).await
-        }
+        What::File(path) => open_file(path, &of_database(reading, database)).await,
         What::Backup { repo, name } => {
+            refuse_database(database)?;
             let repository = Repository::open(repo).await?.with_limits(limits.clone());
             let backup = repository.find(name).await?;
             backup.one_database()?;
             dump_of(repository.files(&backup, keys).await?, limits).await
         }
     }
+}
+
+/// How a file is read of which this database is meant.
+pub(crate) fn of_database(reading: ReadOptions, database: Option<&str>) -> ReadOptions {
+    match database {
+        Some(name) => reading.database(name),
+        None => reading,
+    }
+}
+
+/// A backup is of one database.
+pub(crate) fn refuse_database(database: Option<&str>) -> Result<()> {
+    match database {
+        Some(_) => Err(Error::new(
+            ErrorKind::Usage,
+            "--database is for a dump of several databases: a backup is of one",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What of a selection a list names, in its order.
+pub(crate) fn listed(
+    list: &ListToUse,
+    dump: &dyn Dump,
+    selected: Toc,
+    watch: &Watch,
+) -> Result<Toc> {
+    let Some(path) = &list.use_list else {
+        return Ok(selected);
+    };
+    let about = |error: Error| error.of_key(path.display());
+    let text = std::fs::read(path).map_err(|error| {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::Missing,
+            _ => ErrorKind::Store,
+        };
+        about(Error::new(kind, "the list cannot be read").caused_by(error))
+    })?;
+    let list = UseList::parse(&text).map_err(about)?;
+    for notice in list.notices() {
+        watch.notice(notice);
+    }
+    let settings = dump.header().map_or(&[][..], |header| &header.settings);
+    list.apply(dump.toc(), settings, selected).map_err(about)
 }
 
 /// The dump in the files of a backup.
@@ -86,6 +133,15 @@ pub(crate) async fn open_file(path: &Path, options: &ReadOptions) -> Result<Arc<
         ops::open_input(Box::pin(tokio::io::stdin()), options).await
     } else {
         ops::open_dump(path, options).await
+    }
+}
+
+/// What a file or folder, or standard input, holds.
+pub(crate) async fn look_at(path: &Path, options: &ReadOptions) -> Result<Found> {
+    if path == Path::new("-") {
+        ops::look_into(Box::pin(tokio::io::stdin()), options).await
+    } else {
+        ops::look_at(path, options).await
     }
 }
 

@@ -9,6 +9,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Evidence};
+use crate::pipeline::compression::Method;
 use crate::toc::{EntryId, Toc};
 
 /// The data of one entry.
@@ -38,6 +39,26 @@ pub enum LargeObjectPiece {
     Content(Bytes),
     /// It is complete.
     End,
+}
+
+/// What the header of an archive says beside what a [`Toc`] does; for those who list it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Header {
+    /// `CUSTOM`, `TAR` or `DIRECTORY`.
+    pub format: &'static str,
+    /// The archive's version: `1.16-0` is `(1, 16, 0)`.
+    pub version: (u8, u8, u8),
+    /// Bytes of an integer.
+    pub int_size: u8,
+    /// Bytes of an offset.
+    pub offset_size: u8,
+    /// How its data is compressed.
+    pub compression: Method,
+    /// How many entries it has, with those that a [`Toc`] has as fields.
+    pub entries: u64,
+    /// The ids of those: ENCODING, STDSTRINGS, SEARCHPATH.
+    pub settings: Vec<EntryId>,
 }
 
 /// A dump: live, on disk or stored.
@@ -83,6 +104,11 @@ pub trait Dump: Send + Sync {
 
     /// Bytes of data an entry will yield, as far as is known; for ordering and progress.
     fn size_hint(&self, _entry: EntryId) -> Option<u64> {
+        None
+    }
+
+    /// The header, if it is an archive.
+    fn header(&self) -> Option<&Header> {
         None
     }
 

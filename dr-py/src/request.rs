@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dr_core::archive::codec::Version;
+use dr_core::ops;
 use dr_core::pg::{ConnInfo, Environment};
 use dr_core::pipeline::encryption::{Identities, Recipients, Secret};
 use dr_core::pipeline::keys::Keys;
@@ -39,6 +41,9 @@ pub(crate) struct What {
     pub(crate) repository: Option<Place>,
     /// A backup's id, the beginning of one, `latest`; or a path.
     pub(crate) name: String,
+    /// Which database of a file of several is meant.
+    #[serde(default)]
+    pub(crate) database: Option<String>,
     #[serde(default)]
     pub(crate) keys: KeyWords,
 }
@@ -259,15 +264,23 @@ pub(crate) struct RestoreGlobals {
     pub(crate) no_tablespaces: bool,
 }
 
-/// Where an extract goes, as what.
+/// A path, and what is written there; what is not said, the path's name says.
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum To {
-    Script(PathBuf),
-    Directory(PathBuf),
-    Custom(PathBuf),
-    Tar(PathBuf),
-    Rows(PathBuf),
+#[serde(deny_unknown_fields)]
+pub(crate) struct To {
+    path: PathBuf,
+    format: Option<String>,
+    compression: Option<String>,
+}
+
+impl To {
+    pub(crate) fn extract(self, version: Option<Version>) -> Result<ops::Extract> {
+        let format = self.format.as_deref().map(str::parse).transpose()?;
+        let compression = self.compression.as_deref().map(str::parse).transpose()?;
+        let name = self.path.to_string_lossy();
+        let (format, compression) = ops::Format::of_name(&name, format, compression, version);
+        Ok(ops::Extract::at(self.path, format, compression))
+    }
 }
 
 #[derive(Deserialize)]
@@ -281,8 +294,34 @@ pub(crate) struct Extract {
     #[serde(default)]
     pub(crate) jobs: Jobs,
     pub(crate) to: Option<To>,
-    pub(crate) compression: String,
     pub(crate) into: Option<Database>,
+}
+
+impl Extract {
+    /// Refuses what has no meaning for what is written.
+    pub(crate) fn check(&self, format: ops::Format) -> Result<()> {
+        let is_rows = format == ops::Format::Rows;
+        let refused = if self.jobs.0.is_some() && format != ops::Format::Directory {
+            "jobs is for a directory archive: everything else is one stream"
+        } else if self.no_owner && format != ops::Format::Script {
+            "no_owner is for a script: an archive keeps its owners, rows have none"
+        } else if is_rows && (self.no_acl || self.with_dependencies) {
+            "rows alone have no privileges and no dependencies"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::Usage, refused))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Convert {
+    pub(crate) what: What,
+    pub(crate) to: To,
+    pub(crate) archive_version: Option<String>,
+    #[serde(default)]
+    pub(crate) jobs: Jobs,
 }
 
 #[derive(Deserialize)]

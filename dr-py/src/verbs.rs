@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use dr_core::archive::directory;
 use dr_core::ops::{
-    self, AllDatabases, BackupOptions, ExtractOptions, GlobalsOptions, LiveOptions, PruneOptions,
-    ReadOptions, RestoreOptions, SetOptions, VerifyLevel, VerifyOptions, as_json,
+    self, AllDatabases, BackupOptions, ConvertOptions, ExtractOptions, GlobalsOptions, LiveOptions,
+    PruneOptions, ReadOptions, RestoreOptions, SetOptions, VerifyLevel, VerifyOptions, as_json,
 };
 use dr_core::pg::{DumpOptions, Isolation, Session, SessionOptions, SnapshotOptions};
 use dr_core::repo::Repository;
@@ -30,6 +30,7 @@ pub(crate) async fn run(verb: String, request: Value, work: Work) -> Result<Valu
         "restore" => restore(words(request)?, &work).boxed().await,
         "restore_all" => restore_all(words(request)?, &work).boxed().await,
         "extract" => extract(words(request)?, &work).boxed().await,
+        "convert" => convert(words(request)?, &work).boxed().await,
         _ => {
             let work = &work;
             work.unless_stopped(read(&verb, request, work).boxed())
@@ -85,7 +86,10 @@ async fn repository(place: &request::Place) -> Result<Repository> {
 /// The dump in a backup, or in a file.
 async fn open(what: &request::What, work: &Work) -> Result<Arc<dyn Dump>> {
     let Some(place) = &what.repository else {
-        let options = ReadOptions::new().watch(work.watch());
+        let mut options = ReadOptions::new().watch(work.watch());
+        if let Some(database) = &what.database {
+            options = options.database(database);
+        }
         return ops::open_dump(what.name.as_ref(), &options).await;
     };
     let keys = what.keys.keys()?;
@@ -401,11 +405,18 @@ async fn extract(request: request::Extract, work: &Work) -> Result<Value> {
     if request.no_acl {
         selection = selection.without_kinds([Kind::Acl, Kind::DefaultAcl]);
     }
-    let compression = request.compression.parse()?;
     let into = match &request.into {
         Some(database) => Some(database.resolve(work)?),
         None => None,
     };
+    let mut request = request;
+    let to = match request.to.take() {
+        Some(to) => Some(to.extract(None)?),
+        None => None,
+    };
+    if let Some(to) = &to {
+        request.check(to.format())?;
+    }
     let dump = work.unless_stopped(open(&request.what, work)).await?;
     let toc = select(&*dump, &selection, work)?;
     if let Some(target) = into {
@@ -430,15 +441,29 @@ async fn extract(request: request::Extract, work: &Work) -> Result<Value> {
     if request.no_owner {
         options = options.no_owner();
     }
-    let to = match request.to {
-        Some(request::To::Script(path)) => ops::Extract::Script(path, compression),
-        Some(request::To::Directory(path)) => ops::Extract::Directory(path, compression),
-        Some(request::To::Custom(path)) => ops::Extract::Custom(path, compression),
-        Some(request::To::Tar(path)) => ops::Extract::Tar(path, compression),
-        Some(request::To::Rows(path)) => ops::Extract::Rows(path, compression),
-        None => return Err(Error::new(ErrorKind::Usage, "say where to extract to")),
-    };
+    let to = to.ok_or_else(|| Error::new(ErrorKind::Usage, "say where to extract to"))?;
     value(&ops::extract(dump, toc, to, &options).await?)
+}
+
+async fn convert(request: request::Convert, work: &Work) -> Result<Value> {
+    let version = match &request.archive_version {
+        Some(version) => Some(version.parse()?),
+        None => None,
+    };
+    let to = request.to.extract(version)?;
+    let mut options = ConvertOptions::new()
+        .jobs(request.jobs.count()?)
+        .watch(work.watch())
+        .stopped_by(work.stop().clone());
+    if let Some(version) = version {
+        options = options.archive_version(version);
+    }
+    if let Some(place) = &request.what.repository {
+        options = options.limits(place.limits()?);
+    }
+    let dump = work.unless_stopped(open(&request.what, work)).await?;
+    let toc = dump.toc().clone();
+    value(&ops::convert(dump, toc, to, &options).await?)
 }
 
 async fn rows(request: request::Rows, work: &Work) -> Result<Value> {

@@ -215,6 +215,45 @@ def test_a_damaged_dump_is_told_and_a_backup_is_for_its_repository(
         repo.open(receipt).verify()
 
 
+def test_a_dump_is_converted_and_proven(databases: Databases, repo: dr.Repository, tmp_path: Path) -> None:
+    receipt = repo.backup(databases.filled(50))
+    custom = tmp_path / "shop.dump"
+    converted = repo.convert(receipt, to=custom, compression="gzip", archive_version="1.16")
+    assert (converted.format, converted.archive_version, converted.read_back) == ("custom", "1.16", "equal")
+    rows = {table.table: table.digest.rows for table in converted.tables if table.digest is not None}
+    assert rows["public.vote"] == 50
+    assert {table.verdict for table in converted.tables} == {"equal"}
+    script = tmp_path / "shop.sql.gz"
+    again = asyncio.run(dr.open_dump(custom).convert_async(script))
+    assert again.format == "plain" and again.archive_version is None
+    assert [table.digest for table in again.tables] == [table.digest for table in converted.tables]
+    assert script.read_bytes()[:2] == b"\x1f\x8b"
+    with pytest.raises(dr.ConflictError):
+        dr.open_dump(script).convert(custom)
+    with pytest.raises(dr.UnsupportedError, match=r"1\.14"):
+        dr.open_dump(script).convert(tmp_path / "x", archive_version="1.14", compression="zstd")
+    with pytest.raises(dr.UsageError, match="format is one of"):
+        dr.open_dump(script).convert(tmp_path / "x", format="rar")
+    assert not (tmp_path / "x").exists()
+
+
+def test_one_database_of_a_cluster_is_named(tmp_path: Path) -> None:
+    one = (
+        "--\n-- PostgreSQL database dump\n--\n\n-- Name: {0}; Type: DATABASE; Schema: -; Owner: me\n--\n\n"
+        "CREATE DATABASE {0};\n\n\\connect {0}\n\nSET client_encoding = 'UTF8';\n"
+        "CREATE TABLE public.{0}_t (a integer);\nCOPY public.{0}_t (a) FROM stdin;\n1\n\\.\n"
+        "--\n-- PostgreSQL database dump complete\n--\n\n"
+    )
+    script = tmp_path / "all.sql"
+    begin, end = "-- PostgreSQL database cluster dump\n", "-- PostgreSQL database cluster dump complete\n"
+    script.write_text(f"{begin}CREATE ROLE me;\n{one.format('shop')}{one.format('blog')}{end}")
+    with pytest.raises(dr.UsageError, match="blog"):
+        dr.open_dump(script).show()
+    assert list(dr.open_dump(script, database="blog").show().tables) == ["public.blog_t"]
+    with pytest.raises(dr.NotFound, match="no database"):
+        dr.open_dump(script, database="other").show()
+
+
 def test_parts_are_chosen_by_pattern(databases: Databases, repo: dr.Repository) -> None:
     source = databases.filled(20)
     receipt = repo.backup(source, exclude_table_data="*.vote", exclude_tables=["public.nothing"])

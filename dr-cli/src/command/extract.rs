@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use dr_core::ops::{self, Extract as To, ExtractOptions, Extracted, RestoreOptions, Verdict};
+use dr_core::ops::{self, ExtractOptions, Extracted, Format, RestoreOptions, Verdict};
 use dr_core::pipeline::keys::Keys;
 use dr_core::toc::{Kind, Plan, SelectNotice, Selection, Toc};
 use dr_core::{Dump, Error, ErrorKind, Result};
 use serde_json::Value;
 
 use super::{Context, database, restore};
-use crate::args::{Extract, Format};
+use crate::args::Extract;
 use crate::destination::{Destination, destination};
 use crate::exit::Outcome;
 use crate::render::{Align, Output, Table, bytes, clean, count, duration};
@@ -18,16 +18,20 @@ use crate::{secrets, signal};
 
 pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome> {
     // Everything that cannot be meant is told before anything is read.
-    let to = destination(&options.to, options.format, options.compress)?;
+    let format = options.format.map(Format::from);
+    let to = destination(&options.to, format, options.compress)?;
     check(&to, options)?;
     let what = source::what(&options.what, options.repo.repo.as_deref())?;
     let keys = match what {
         What::Backup { .. } => secrets::keys(&options.keys)?,
         What::File(_) => Keys::none(),
     };
-    let opening = source::open(what, &keys, &context.limits, context.progress.watch());
+    let database = options.of_cluster.database.as_deref();
+    let opening = source::open(what, &keys, &context.limits, context.reading(), database);
     let dump = signal::droppable(&context.stop, opening).await?;
-    let selected = dump.toc().select(&selection(options))?;
+    let mut selected = dump.toc().select(&selection(options))?;
+    let watch = context.progress.watch();
+    selected.toc = source::listed(&options.list, &*dump, selected.toc, &watch)?;
     for notice in &selected.notices {
         context.progress.notice(&notice.to_string());
     }
@@ -41,15 +45,8 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
         Destination::Database(to) => {
             into_database(context, options, &*dump, &selected.toc, to).await
         }
-        Destination::Output(format, compression) => {
-            let stdout = Box::pin(tokio::io::stdout());
-            let to = match format {
-                Format::Copy => To::RowsTo(stdout),
-                Format::Custom => To::CustomTo(stdout, compression),
-                Format::Tar => To::TarTo(stdout),
-                Format::Sql | Format::Directory => To::ScriptTo(stdout),
-            };
-            let extracted = match work(context, options, dump, selected.toc, to).await {
+        Destination::Output(..) => {
+            let extracted = match work(context, options, dump, selected.toc, &to).await {
                 // Nobody asked it to stop but whoever reads, by reading no more.
                 Err(error)
                     if error.kind() == ErrorKind::Interrupted && !context.stop.is_cancelled() =>
@@ -62,16 +59,8 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
             // Standard output is taken.
             show(context.output.on_stderr(), &extracted)
         }
-        Destination::File(format, path, compression) => {
-            let path = path.to_owned();
-            let to = match format {
-                Format::Sql => To::Script(path, compression),
-                Format::Directory => To::Directory(path, compression),
-                Format::Custom => To::Custom(path, compression),
-                Format::Tar => To::Tar(path, compression),
-                Format::Copy => To::Rows(path, compression),
-            };
-            let extracted = work(context, options, dump, selected.toc, to).await?;
+        Destination::File(..) => {
+            let extracted = work(context, options, dump, selected.toc, &to).await?;
             show(context.output, &extracted)
         }
     }
@@ -84,11 +73,8 @@ fn check(to: &Destination<'_>, options: &Extract) -> Result<()> {
         Destination::Output(format, _) | Destination::File(format, ..) => Some(*format),
     };
     let directory = format == Some(Format::Directory);
-    let archive = matches!(
-        format,
-        Some(Format::Directory | Format::Custom | Format::Tar)
-    );
-    let rows = format == Some(Format::Copy);
+    let archive = format.is_some_and(Format::is_archive);
+    let rows = format == Some(Format::Rows);
     let refused = if options.jobs.is_some() && !directory {
         "--jobs is for a directory archive: everything else is one stream or one transaction"
     } else if archive && options.no_owner {
@@ -140,8 +126,14 @@ async fn work(
     options: &Extract,
     dump: Arc<dyn Dump>,
     toc: Toc,
-    to: To,
+    to: &Destination<'_>,
 ) -> Result<Extracted> {
+    let to = to.extract()?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Bug,
+            "a database is restored into, not written out",
+        )
+    })?;
     let mut wanted = ExtractOptions::new()
         .jobs(super::jobs(options.jobs))
         .watch(context.progress.watch())

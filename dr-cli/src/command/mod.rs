@@ -2,6 +2,7 @@
 
 mod backup;
 mod completions;
+mod convert;
 mod extract;
 mod key;
 mod list;
@@ -78,6 +79,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
         Command::Verify(options) => verify::run(context, &options).await,
         Command::Restore(options) => restore::run(context, &options).await,
         Command::Extract(options) => extract::run(context, &options).await,
+        Command::Convert(options) => convert::run(context, &options).await,
     }
 }
 

@@ -7,7 +7,7 @@ use dr_core::toc::Plan;
 use dr_core::{Dump, Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
-use super::{Context, database, selection, set};
+use super::{Context, database as target_of, selection, set};
 use crate::args::Restore;
 use crate::exit::Outcome;
 use crate::render::{Align, Table, bytes, clean, count, duration};
@@ -20,21 +20,39 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
         What::Backup { .. } => secrets::keys(&options.keys)?,
         What::File(_) => Keys::none(),
     };
+    let database = options.of_cluster.database.as_deref();
     if let What::Backup { repo, name } = what {
         let repository = context.repository(repo).await?;
         let backup = repository.find(name).await?;
         if backup.mark.kind == dr_core::repo::Kind::Set {
+            source::refuse_database(database)?;
+            if options.list.use_list.is_some() {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    "--use-list is for one dump: restore the databases of a set one by one",
+                ));
+            }
             return set::restore(context, options, &repository, &backup, &keys).await;
         }
     }
-    let dump = source::open(what, &keys, &context.limits, context.progress.watch()).await?;
+    let mut reading = context.reading();
+    if options.globals_only && database.is_none() {
+        reading = reading.globals_only();
+    }
+    let dump = source::open(what, &keys, &context.limits, reading, database).await?;
     let kinds = dump.toc().kinds_named(&options.kinds.exclude_kind)?;
     let wanted = selection(&options.parts).without_kinds(kinds);
-    let selected = dump.toc().select(&wanted)?;
+    let mut selected = dump.toc().select(&wanted)?;
+    let watch = context.progress.watch();
+    selected.toc = source::listed(&options.list, &*dump, selected.toc, &watch)?;
     for notice in &selected.notices {
         context.progress.notice(&notice.to_string());
     }
-    let plan = Plan::of(&selected.toc).sized(&selected.toc, |entry| dump.size_hint(entry));
+    let mut plan = Plan::of(&selected.toc);
+    // The order of a list is what was asked for; else what is big comes first.
+    if options.list.use_list.is_none() {
+        plan = plan.sized(&selected.toc, |entry| dump.size_hint(entry));
+    }
     if options.plan {
         context.progress.finish();
         context.output.result(
@@ -47,7 +65,7 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
         .to
         .as_deref()
         .ok_or_else(|| Error::new(ErrorKind::Usage, "say where to restore to: --to DATABASE"))?;
-    let target = database(context, Some(to))?;
+    let target = target_of(context, Some(to))?;
     let globals = match options.globals || options.globals_only {
         true => Some(globals(context, options, &*dump, &target).await?),
         false => None,

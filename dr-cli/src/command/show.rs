@@ -2,9 +2,10 @@
 
 use dr_core::files::Evidence;
 use dr_core::ops::as_json::{self, name, shown};
+use dr_core::ops::{self, ClusterContents, Found};
 use dr_core::repo::{Backup, Manifest};
 use dr_core::toc::{Kind, Toc};
-use dr_core::{Dump, Result};
+use dr_core::{Dump, Error, ErrorKind, Result};
 
 use super::Context;
 use crate::args::Show;
@@ -16,22 +17,40 @@ use crate::{secrets, signal};
 pub(super) async fn run(context: &Context, options: &Show) -> Result<Outcome> {
     match source::what(&options.what, options.repo.repo.as_deref())? {
         What::Backup { repo, name } => {
+            source::refuse_database(options.of_cluster.database.as_deref())?;
             let work = stored(context, options, repo, name);
             signal::droppable(&context.stop, Box::pin(work)).await
         }
         What::File(path) => {
-            let reading = context.reading();
-            let work = source::open_file(path, &reading);
-            let dump = signal::droppable(&context.stop, Box::pin(work)).await?;
+            let database = options.of_cluster.database.as_deref();
+            let reading = source::of_database(context.reading(), database);
+            let work = source::look_at(path, &reading);
+            let found = signal::droppable(&context.stop, Box::pin(work)).await?;
             context.progress.finish();
-            let entries = options.entries;
-            context.output.result(
-                || contents(&*dump, entries),
-                || as_json::contents(&*dump, entries),
-            )?;
-            Ok(Outcome::Done)
+            show(context, options, found)
         }
     }
+}
+
+fn show(context: &Context, options: &Show, found: Found) -> Result<Outcome> {
+    match found {
+        Found::Dump(dump) if options.list => return list(context, &*dump),
+        Found::Dump(dump) => context.output.result(
+            || contents(&*dump, options.entries),
+            || as_json::contents(&*dump, options.entries),
+        )?,
+        Found::Cluster(cluster) if options.list || options.entries => return Err(cluster.which()),
+        Found::Cluster(cluster) => context
+            .output
+            .result(|| databases(&cluster), || as_json::cluster(&cluster))?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// The list of pg_restore, to be edited.
+fn list(context: &Context, dump: &dyn Dump) -> Result<Outcome> {
+    context.output.raw(&ops::listing(dump))?;
+    Ok(Outcome::Done)
 }
 
 async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Result<Outcome> {
@@ -42,10 +61,16 @@ async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Re
     let has_key = !backup.mark.is_encrypted()
         || !options.keys.identity.is_empty()
         || secrets::passphrase(options.keys.passphrase_file.as_deref())?.is_some();
+    if options.list && !has_key {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "what it contains is sealed: give --identity or a passphrase",
+        ));
+    }
     let (manifest, dump) = if has_key {
         let files = repository.files(&backup, &keys).await?;
         let manifest = files.manifest().clone();
-        let dump = if options.entries {
+        let dump = if options.entries || options.list {
             backup.one_database()?;
             Some(source::dump_of(files, &context.limits).await?)
         } else {
@@ -55,6 +80,9 @@ async fn stored(context: &Context, options: &Show, repo: &str, name: &str) -> Re
     } else {
         (None, None)
     };
+    if let (true, Some(dump)) = (options.list, &dump) {
+        return list(context, &**dump);
+    }
     context.output.result(
         || {
             let mut out = facts(&backup, manifest.as_ref());
@@ -189,6 +217,47 @@ fn contents(dump: &dyn Dump, all: bool) -> String {
     fact(&mut out, "entries", &count(toc.entries.len() as u64));
     out.push('\n');
     out.push_str(&if all { entries(toc) } else { tables(dump) });
+    out
+}
+
+/// The databases in the script of a cluster, and what it holds beside them.
+fn databases(cluster: &ClusterContents) -> String {
+    let mut table = Table::new([
+        ("database", Align::Left),
+        ("entries", Align::Right),
+        ("tables", Align::Right),
+        ("rows", Align::Right),
+        ("size", Align::Right),
+    ]);
+    for one in &cluster.databases {
+        table.row([
+            clean(&one.name),
+            count(one.entries),
+            count(one.tables),
+            count(one.rows),
+            bytes(one.bytes),
+        ]);
+    }
+    let globals = &cluster.globals;
+    let names = |names: Vec<&str>| match names[..] {
+        [] => "none".to_owned(),
+        _ => clean(&names.join(", ")),
+    };
+    let mut out = "a dump of pg_dumpall\n".to_owned();
+    let roles = globals.roles.iter().map(|role| &role.name[..]).collect();
+    fact(&mut out, "roles", &names(roles));
+    let tablespaces = globals
+        .tablespaces
+        .iter()
+        .map(|one| &one.name[..])
+        .collect();
+    fact(&mut out, "tablespaces", &names(tablespaces));
+    match table.is_empty() {
+        true => out.push_str("\nno database\n"),
+        false => out.push_str(&format!(
+            "\n{table}\nOne of them is shown, restored, extracted from or converted with --database NAME.\n"
+        )),
+    }
     out
 }
 

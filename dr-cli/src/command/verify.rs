@@ -21,6 +21,7 @@ pub(super) async fn run(context: &Context, options: &Verify) -> Result<Outcome> 
         What::Backup { repo, name } => (repo, name),
         What::File(path) => return dump::run(context, options, path).await,
     };
+    source::refuse_database(options.of_cluster.database.as_deref())?;
     let level = match (options.quick, options.deep) {
         (true, _) => VerifyLevel::Quick,
         (_, true) => VerifyLevel::Deep,

@@ -6,7 +6,7 @@ mod human;
 mod progress;
 mod table;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
@@ -64,23 +64,40 @@ impl Output {
             say(out.trim_end());
             return Ok(());
         }
-        let mut stdout = std::io::stdout().lock();
-        match stdout
-            .write_all(out.as_bytes())
-            .and_then(|()| stdout.flush())
-        {
-            // What was asked for is done, whether its report is read to the end or not.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-                UNREAD.store(true, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) => Err(dr_core::Error::new(
-                dr_core::ErrorKind::Store,
-                "cannot write to standard output",
-            )
-            .caused_by(error)),
-            Ok(()) => Ok(()),
+        write_out(out.as_bytes())
+    }
+
+    /// Prints a result that is text whatever was asked for, byte for byte; on a terminal safe to show.
+    pub(crate) fn raw(self, bytes: &[u8]) -> dr_core::Result<()> {
+        if self.json {
+            return Err(dr_core::Error::new(
+                dr_core::ErrorKind::Usage,
+                "this is a text and no JSON: leave out --json",
+            ));
         }
+        if !std::io::stdout().is_terminal() {
+            return write_out(bytes);
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let lines: Vec<String> = text.lines().map(clean).collect();
+        write_out(format!("{}\n", lines.join("\n")).as_bytes())
+    }
+}
+
+fn write_out(bytes: &[u8]) -> dr_core::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        // What was asked for is done, whether its report is read to the end or not.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            UNREAD.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        Err(error) => Err(dr_core::Error::new(
+            dr_core::ErrorKind::Store,
+            "cannot write to standard output",
+        )
+        .caused_by(error)),
+        Ok(()) => Ok(()),
     }
 }
 

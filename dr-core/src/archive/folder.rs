@@ -1,6 +1,6 @@
 //! A local folder as [`Files`], and any [`Files`] as a local folder.
 //!
-//! Used by `ops::extract` and by whoever has a directory archive on disk. Knows no format.
+//! Used by `ops::extract`, `ops::convert` and by whoever has a directory archive on disk. Knows no format.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
 
@@ -117,25 +118,30 @@ impl Files for Folder {
 ///
 /// `Conflict` if `path` exists and is not an empty folder; those of the files; `Store`.
 pub async fn export(files: &dyn Files, path: &Path, jobs: usize) -> Result<()> {
+    write(files, path, jobs).await?.finish().await
+}
+
+/// Writes files into a new folder that does not have its name yet.
+///
+/// # Errors
+///
+/// See [`export`].
+pub async fn write(files: &dyn Files, path: &Path, jobs: usize) -> Result<Unfinished> {
     let name = path.file_name().ok_or_else(|| {
         Error::new(ErrorKind::Usage, "a folder to write needs a name").of_key(path.display())
     })?;
     refuse_occupied(path).await?;
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = parent_of(path);
     let mut prefix = OsString::from(".");
     prefix.push(name);
     prefix.push(".unfinished-");
-    // Removed with everything in it when dropped.
-    let unfinished = tempfile::Builder::new()
+    let folder = tempfile::Builder::new()
         .prefix(&prefix)
         .tempdir_in(parent)
         .map_err(|error| about(parent, "cannot make a folder in it", error))?;
     stream::iter(files.list().into_iter().map(Ok))
         .try_for_each_concurrent(jobs.max(1), |file| {
-            let folder = unfinished.path();
+            let folder = folder.path();
             async move {
                 check_name(&file.name)?;
                 let content = files.open(&file.name).await?;
@@ -143,18 +149,53 @@ pub async fn export(files: &dyn Files, path: &Path, jobs: usize) -> Result<()> {
             }
         })
         .await?;
-    let sync = |path: &Path| -> Result<()> {
-        std::fs::File::open(path)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| about(path, "cannot flush the folder to disk", error))
-    };
-    sync(unfinished.path())?;
-    // Renaming onto an empty folder replaces it; onto one that has been filled meanwhile, fails.
-    tokio::fs::rename(unfinished.path(), path)
-        .await
-        .map_err(|error| about(path, "cannot give the finished folder its name", error))?;
-    let _renamed = unfinished.keep();
-    sync(parent)
+    sync(folder.path())?;
+    Ok(Unfinished {
+        folder,
+        path: path.to_owned(),
+    })
+}
+
+/// A folder with everything in it, on disk, but for its name. Dropped, it is removed.
+#[derive(Debug)]
+pub struct Unfinished {
+    folder: TempDir,
+    path: PathBuf,
+}
+
+impl Unfinished {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Gives it its name.
+    ///
+    /// # Errors
+    ///
+    /// `Store` if it cannot be renamed.
+    pub async fn finish(self) -> Result<()> {
+        let Self { folder, path } = self;
+        // Renaming onto an empty folder replaces it; onto one that has been filled meanwhile, fails.
+        tokio::fs::rename(folder.path(), &path)
+            .await
+            .map_err(|error| about(&path, "cannot give the finished folder its name", error))?;
+        let _renamed = folder.keep();
+        sync(parent_of(&path))
+    }
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn sync(path: &Path) -> Result<()> {
+    std::fs::File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| about(path, "cannot flush the folder to disk", error))
 }
 
 /// Writes one file and flushes it to disk.

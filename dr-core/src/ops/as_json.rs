@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    DumpReport, LiveReport, MemberOutcome, Pruned, Report, Restored, RestoredMember, RestoredSet,
-    SetReceipt,
+    ClusterContents, DumpReport, LiveReport, MemberOutcome, Pruned, Report, Restored,
+    RestoredMember, RestoredSet, SetReceipt,
 };
 use crate::dump::Dump;
 use crate::error::Error;
@@ -112,6 +112,22 @@ pub fn contents(dump: &dyn Dump, all: bool) -> Value {
         "encoding": toc.encoding,
         "tables": tables,
         "entries": all.then(|| entries(toc)),
+    })
+}
+
+/// The script of a cluster: its databases, and the names of its roles and tablespaces.
+pub fn cluster(cluster: &ClusterContents) -> Value {
+    let globals = &cluster.globals;
+    let roles: Vec<&str> = globals.roles.iter().map(|role| &role.name[..]).collect();
+    let tablespaces: Vec<&str> = globals
+        .tablespaces
+        .iter()
+        .map(|tablespace| &tablespace.name[..])
+        .collect();
+    json!({
+        "databases": cluster.databases,
+        "roles": roles,
+        "tablespaces": tablespaces,
     })
 }
 

@@ -3,78 +3,21 @@
 //! Called by the command and the bindings; into a database the same selection goes through
 //! [`restore`](fn@super::restore). Only the data of what was selected is read.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::TryStreamExt;
 use serde::Serialize;
-use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
 use super::Verdict;
+use super::output::{Extract, How, write};
 use super::part::Part;
-use crate::archive::{custom, directory, folder, tar};
 use crate::digest::RowsDigest;
 use crate::dump::Dump;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Phase, Watch};
-use crate::files::ByteStream;
 use crate::limits::claimed;
-use crate::pipeline::Writer;
-use crate::pipeline::compression::{Compression, compress};
-use crate::sql::writer::{self, WriteOptions};
-use crate::toc::render::RenderOptions;
-use crate::toc::{Entry, Toc};
-
-/// Where an extract goes, and as what.
-pub enum Extract {
-    /// A plain SQL file, which must not exist. It has its name when it is complete and on disk.
-    Script(PathBuf, Compression),
-    /// The folder of a directory archive, which must not exist or be empty; likewise.
-    Directory(PathBuf, Compression),
-    /// A custom archive in a file, with the places of its data recorded; likewise.
-    Custom(PathBuf, Compression),
-    /// A tar archive in a file, compressed as a whole or not; likewise. pg_restore takes one that
-    /// is not.
-    Tar(PathBuf, Compression),
-    /// A file of the COPY rows of the one table selected, and nothing else; likewise.
-    Rows(PathBuf, Compression),
-    /// A plain SQL script into a writer.
-    ScriptTo(Writer),
-    /// A custom archive into a writer; the places of its data are not recorded in it.
-    CustomTo(Writer, Compression),
-    /// A tar archive into a writer.
-    TarTo(Writer),
-    /// The COPY rows of the one table selected into a writer, and nothing else.
-    RowsTo(Writer),
-}
-
-impl std::fmt::Debug for Extract {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Script(path, compression) => {
-                write!(f, "Script({}, {compression})", path.display())
-            }
-            Self::Directory(path, compression) => {
-                write!(f, "Directory({}, {compression})", path.display())
-            }
-            Self::Custom(path, compression) => {
-                write!(f, "Custom({}, {compression})", path.display())
-            }
-            Self::Tar(path, compression) => {
-                write!(f, "Tar({}, {compression})", path.display())
-            }
-            Self::Rows(path, compression) => {
-                write!(f, "Rows({}, {compression})", path.display())
-            }
-            Self::CustomTo(_, compression) => write!(f, "CustomTo(.., {compression})"),
-            Self::TarTo(_) => f.write_str("TarTo(..)"),
-            Self::ScriptTo(_) => f.write_str("ScriptTo(..)"),
-            Self::RowsTo(_) => f.write_str("RowsTo(..)"),
-        }
-    }
-}
+use crate::toc::Toc;
 
 /// How an extract is done.
 #[derive(Debug, Clone)]
@@ -218,216 +161,24 @@ pub async fn extract(
             ErrorKind::Interrupted,
             "the extract was stopped; nothing of it is kept",
         )),
-        done = write(&part, &toc, to, options) => done?,
+        done = whole(&part, &toc, to, options) => done?,
     }
     Ok(report(&part, &toc, began))
 }
 
-async fn write(
+async fn whole(
     part: &Arc<Part>,
     toc: &Arc<Toc>,
     to: Extract,
     options: &ExtractOptions,
 ) -> Result<()> {
-    match to {
-        Extract::Script(path, compression) => {
-            let script = script(part, toc, options);
-            write_file(&path, compress(script, compression)).await
-        }
-        Extract::Directory(path, compression) => {
-            let dump: Arc<dyn Dump> = part.clone();
-            let files = directory::files(dump, compression)?;
-            folder::export(&files, &path, options.jobs).await
-        }
-        Extract::Custom(path, compression) => {
-            let archive = custom::archive(part.clone(), compression)?;
-            let unfinished = Unfinished::beside(&path).await?;
-            let mut file = unfinished.file()?;
-            let written = archive.write(&mut file).await;
-            written.map_err(|error| match error.kind() {
-                ErrorKind::Store if error.key().is_none() => error.of_key(path.display()),
-                _ => error,
-            })?;
-            unfinished.finish(file).await
-        }
-        Extract::Tar(path, compression) => {
-            let tar = tar::archive(part.clone(), restore_script(part, toc))?;
-            write_file(&path, compress(tar.stream(parent_of(&path)), compression)).await
-        }
-        Extract::CustomTo(writer, compression) => {
-            let archive = custom::archive(part.clone(), compression)?;
-            write_to(writer, archive.stream()).await
-        }
-        Extract::TarTo(writer) => {
-            let tar = tar::archive(part.clone(), restore_script(part, toc))?;
-            write_to(writer, tar.stream(&std::env::temp_dir())).await
-        }
-        Extract::ScriptTo(writer) => write_to(writer, script(part, toc, options)).await,
-        Extract::Rows(path, compression) => {
-            let rows = rows(part, toc).await?;
-            write_file(&path, compress(rows, compression)).await
-        }
-        Extract::RowsTo(writer) => write_to(writer, rows(part, toc).await?).await,
-    }
-}
-
-async fn rows(part: &Part, toc: &Toc) -> Result<ByteStream> {
-    let entry = only_table(toc)?;
-    writer::raw_rows(part, entry.id)
-        .await
-        .map_err(|error| error.in_entry(entry))
-}
-
-fn script(part: &Arc<Part>, toc: &Arc<Toc>, options: &ExtractOptions) -> ByteStream {
-    let mut render = RenderOptions::new();
-    // Who will load it is not known: every server from the dump's own on takes what that one takes.
-    if let Some(major) = toc.server_major() {
-        render = render.target_version(major * 10_000);
-    }
-    if !options.owners {
-        render = render.no_owner();
-    }
-    writer::script(
-        part.clone(),
-        Arc::clone(toc),
-        WriteOptions::new().render(render),
-    )
-}
-
-/// The `restore.sql` of a tar: definitions, and COPY out of the tar's other members, unpacked where
-/// `$$PATH$$` says. Large objects and INSERT statements are not in it, as in that of pg_dump.
-fn restore_script(part: &Arc<Part>, toc: &Toc) -> ByteStream {
-    let mut toc = toc.clone();
-    for entry in toc.entries.iter_mut().filter(|entry| entry.has_data) {
-        entry.has_data = false;
-        let Some(copy) = entry.copy_statement.take() else {
-            continue;
-        };
-        if let Some(head) = copy.strip_suffix(b"FROM stdin;\n") {
-            let from = format!("FROM '$$PATH$$/{}.dat';\n", entry.id);
-            entry.definition = [head, from.as_bytes()].concat().into();
-        }
-    }
-    script(part, &Arc::new(toc), &ExtractOptions::new())
-}
-
-/// The entry of the one table with rows.
-pub(super) fn only_table(toc: &Toc) -> Result<&Entry> {
-    let with_data: Vec<&Entry> = toc.entries.iter().filter(|entry| entry.has_data).collect();
-    match with_data[..] {
-        [entry] => Ok(entry),
-        [] => Err(Error::new(
-            ErrorKind::Usage,
-            "what was selected has no rows of its own; the rows of a partitioned table are its \
-             partitions': name one of these",
-        )),
-        [first, second, ..] => Err(Error::new(
-            ErrorKind::Usage,
-            format!(
-                "rows alone can be those of one table only, and {} were selected: {first}, {second}{}",
-                with_data.len(),
-                if with_data.len() > 2 { ", …" } else { "" }
-            ),
-        )),
-    }
-}
-
-async fn write_to(mut writer: Writer, mut stream: ByteStream) -> Result<()> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::BrokenPipe => Error::new(
-            ErrorKind::Interrupted,
-            "whoever was to read the output stopped before its end",
-        ),
-        _ => Error::new(ErrorKind::Store, "cannot write the output").caused_by(error),
+    let how = How {
+        jobs: options.jobs,
+        owners: options.owners,
+        version: None,
     };
-    while let Some(piece) = stream.try_next().await? {
-        writer.write_all(&piece).await.map_err(failed)?;
-    }
-    writer.flush().await.map_err(failed)
-}
-
-/// Writes a new file; it has its name when it is complete and on disk.
-async fn write_file(path: &Path, mut content: ByteStream) -> Result<()> {
-    let unfinished = Unfinished::beside(path).await?;
-    let mut file = unfinished.file()?;
-    while let Some(piece) = content.try_next().await? {
-        file.write_all(&piece)
-            .await
-            .map_err(|error| about(path, "cannot write it", error))?;
-    }
-    unfinished.finish(file).await
-}
-
-/// A file on its way, without its name; removed when dropped.
-struct Unfinished<'a> {
-    path: &'a Path,
-    file: tempfile::NamedTempFile,
-}
-
-impl<'a> Unfinished<'a> {
-    async fn beside(path: &'a Path) -> Result<Self> {
-        if tokio::fs::try_exists(path)
-            .await
-            .map_err(|error| about(path, "cannot look for the file", error))?
-        {
-            return Err(exists(path));
-        }
-        let file = tempfile::Builder::new()
-            .prefix(".dr-unfinished-")
-            .tempfile_in(parent_of(path))
-            .map_err(|error| about(path, "cannot make a file beside it", error))?;
-        Ok(Self { path, file })
-    }
-
-    /// To write into.
-    fn file(&self) -> Result<tokio::fs::File> {
-        let file = self.file.reopen();
-        file.map(tokio::fs::File::from_std)
-            .map_err(|error| about(self.path, "cannot write it", error))
-    }
-
-    /// Flushes what was written to disk, and gives it its name.
-    async fn finish(self, mut written: tokio::fs::File) -> Result<()> {
-        let path = self.path;
-        let failed = |error| about(path, "cannot write it", error);
-        written.flush().await.map_err(failed)?;
-        written.sync_all().await.map_err(failed)?;
-        self.file
-            .persist_noclobber(path)
-            .map_err(|error| match error.error.kind() {
-                std::io::ErrorKind::AlreadyExists => exists(path),
-                _ => about(path, "cannot give the finished file its name", error.error),
-            })?;
-        std::fs::File::open(parent_of(path))
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| about(path, "cannot flush its folder to disk", error))
-    }
-}
-
-fn parent_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-fn exists(path: &Path) -> Error {
-    Error::new(
-        ErrorKind::Conflict,
-        "there is such a file already: name another, or remove it",
-    )
-    .of_key(path.display())
-}
-
-fn about(path: &Path, what: &str, error: std::io::Error) -> Error {
-    let kind = match error.kind() {
-        std::io::ErrorKind::AlreadyExists => ErrorKind::Conflict,
-        std::io::ErrorKind::NotFound => ErrorKind::Missing,
-        _ => ErrorKind::Store,
-    };
-    Error::new(kind, what)
-        .of_key(path.display())
-        .caused_by(error)
+    let part: Arc<dyn Dump> = part.clone();
+    write(part, toc, to, &how).await?.finish().await
 }
 
 fn report(part: &Part, toc: &Toc, began: Instant) -> Extracted {
@@ -437,7 +188,7 @@ fn report(part: &Part, toc: &Toc, began: Instant) -> Extracted {
         .entries
         .iter()
         .filter_map(|entry| {
-            let digest = *read.get(&entry.id.0)?;
+            let digest = *read.tables.get(&entry.id.0)?;
             Some(ExtractedTable {
                 entry: entry.id.0,
                 table: entry

@@ -89,7 +89,7 @@ pub async fn restore_globals(
     let globals = evidence.globals.as_ref().ok_or_else(|| {
         Error::new(
             ErrorKind::Missing,
-            "the dump holds no roles and tablespaces: dr did not make it",
+            "the dump holds no roles and tablespaces: neither dr nor pg_dumpall made it",
         )
     })?;
     let conn = target::maintenance_in(target, &evidence.source.encoding).await?;
@@ -125,7 +125,7 @@ pub async fn restore_globals(
     if !left.is_empty() {
         done.notices.push(format!(
             "not restored, as it would change what a server in use has: {}; the statements are in \
-             the backup's globals.sql",
+             the backup's globals.sql, or in the script of pg_dumpall",
             left.join(", ")
         ));
     }

@@ -5,11 +5,14 @@
 
 pub mod as_json;
 mod backup;
+mod convert;
 mod copy_statement;
 mod extract;
 mod globals;
 mod item;
+mod listing;
 mod open;
+mod output;
 mod part;
 mod prune;
 mod restore;
@@ -21,11 +24,15 @@ mod store_files;
 mod tests;
 mod verify;
 
+pub use crate::sql::cluster::{ClusterContents, ClusterDatabase};
 pub use crate::sql::reader::ReadOptions;
 pub use backup::{BackupOptions, CancellationToken, Receipt, backup};
-pub use extract::{Extract, ExtractOptions, Extracted, ExtractedTable, extract};
+pub use convert::{ConvertOptions, Converted, ConvertedTable, convert};
+pub use extract::{ExtractOptions, Extracted, ExtractedTable, extract};
 pub use globals::{GlobalsOptions, RestoredGlobals, restore_globals};
-pub use open::{open_dump, open_input, open_script};
+pub use listing::listing;
+pub use open::{Found, look_at, look_into, open_dump, open_input, open_script};
+pub use output::{Extract, Format};
 pub use prune::{PruneOptions, Pruned, prune_orphans};
 pub use restore::{
     Against, LargeObjectsProof, RestoreOptions, Restored, SequenceProof, TableProof, Verdict,

@@ -17,6 +17,7 @@ use crate::files::{ByteStream, Files};
 use crate::pipeline::Reader;
 use crate::pipeline::compression::{Method, decompress};
 use crate::pipeline::streams::{reader_of, stream_of};
+use crate::sql::cluster::ClusterContents;
 use crate::sql::reader::{self, ReadOptions};
 
 /// Bytes that tell every format: a tar file says so at byte 257. And of a compressed file, as many
@@ -34,6 +35,75 @@ const HEAD: usize = 256 * 1024;
 /// `Missing` if there is nothing; those of [`directory::dump`], [`custom::dump`],
 /// [`tar::files`] and [`reader::open`].
 pub async fn open_dump(path: &Path, options: &ReadOptions) -> Result<Arc<dyn Dump>> {
+    let found = look_at(path, options).await?;
+    found.dump().map_err(|error| error.of_key(path.display()))
+}
+
+/// What a file was found to be.
+pub enum Found {
+    /// A dump of one database, or the one that was wanted of several.
+    Dump(Arc<dyn Dump>),
+    /// The script of a cluster, of which no database was taken: there are several or none.
+    Cluster(ClusterContents),
+}
+
+impl std::fmt::Debug for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Dump(_) => "Dump(..)",
+            Self::Cluster(_) => "Cluster(..)",
+        })
+    }
+}
+
+impl Found {
+    fn dump(self) -> Result<Arc<dyn Dump>> {
+        match self {
+            Self::Dump(dump) => Ok(dump),
+            Self::Cluster(contents) => Err(contents.which()),
+        }
+    }
+
+    /// The same, unless another database is wanted than it is of.
+    fn of_wanted(self, options: &ReadOptions) -> Result<Self> {
+        let (Self::Dump(dump), Some(wanted)) = (&self, options.wanted_database()) else {
+            return Ok(self);
+        };
+        let toc = dump.toc();
+        if toc.database == wanted.as_bytes() {
+            return Ok(self);
+        }
+        Err(Error::new(
+            ErrorKind::Usage,
+            match toc.database.is_empty() {
+                true => format!(
+                    "this is a dump of one database, which it does not name: it cannot be told \
+                     whether that is {wanted:?}"
+                ),
+                false => format!(
+                    "this is a dump of the database {:?}, not of {wanted:?}",
+                    String::from_utf8_lossy(&toc.database)
+                ),
+            },
+        ))
+    }
+}
+
+impl From<reader::Found> for Found {
+    fn from(found: reader::Found) -> Self {
+        match found {
+            reader::Found::Dump(dump) => Self::Dump(Arc::from(dump as Box<dyn Dump>)),
+            reader::Found::Cluster(contents) => Self::Cluster(contents),
+        }
+    }
+}
+
+/// [`open_dump`], which also tells what the script of a cluster holds, as pg_dumpall makes it.
+///
+/// # Errors
+///
+/// Those of [`open_dump`], but for a script of several databases.
+pub async fn look_at(path: &Path, options: &ReadOptions) -> Result<Found> {
     let about = |error: Error| match error.key() {
         Some(_) => error,
         None => error.of_key(path.display()),
@@ -46,29 +116,31 @@ pub async fn open_dump(path: &Path, options: &ReadOptions) -> Result<Arc<dyn Dum
         about(Error::new(kind, "the dump cannot be opened").caused_by(error))
     };
     let facts = tokio::fs::metadata(path).await.map_err(cannot)?;
-    if facts.is_dir() {
-        return open_folder(path, options).await.map_err(about);
-    }
-    let input: Reader = Box::pin(tokio::fs::File::open(path).await.map_err(cannot)?);
-    if !facts.is_file() {
-        return open_input(input, options).await.map_err(about);
-    }
-    let (head, rest) = head_of(stream_of(input)).await.map_err(about)?;
-    match recognize(&head).await {
-        (Format::Script, _) => Ok(Arc::new(reader::open(path, options).await?)),
-        (format, Method::None) => {
-            let file = SeekableFile::open(path).await.map_err(about)?;
-            open_archive(format, Arc::new(file), options)
-                .await
-                .map_err(about)
+    let found = if facts.is_dir() {
+        open_folder(path, options).await.map(Found::Dump)
+    } else {
+        let input: Reader = Box::pin(tokio::fs::File::open(path).await.map_err(cannot)?);
+        match facts.is_file() {
+            true => look_at_file(path, input, options).await,
+            false => look_into(input, options).await,
         }
-        (format, method) => {
-            let file = set_aside(whole(head, rest), method, options).await;
-            open_archive(format, Arc::new(file.map_err(about)?), options)
-                .await
-                .map_err(about)
-        }
-    }
+    };
+    found
+        .and_then(|found| found.of_wanted(options))
+        .map_err(about)
+}
+
+async fn look_at_file(path: &Path, input: Reader, options: &ReadOptions) -> Result<Found> {
+    let (head, rest) = head_of(stream_of(input)).await?;
+    let file = match recognize(&head).await {
+        (Format::Script, _) => return Ok(reader::look_at(path, options).await?.into()),
+        (format, Method::None) => (format, SeekableFile::open(path).await?),
+        (format, method) => (format, set_aside(whole(head, rest), method, options).await?),
+    };
+    let (format, file) = file;
+    open_archive(format, Arc::new(file), options)
+        .await
+        .map(Found::Dump)
 }
 
 /// Opens a dump from a pipe: a plain SQL script, a custom archive or a tar archive, compressed or
@@ -78,14 +150,26 @@ pub async fn open_dump(path: &Path, options: &ReadOptions) -> Result<Arc<dyn Dum
 ///
 /// Those of [`custom::dump`], [`tar::files`] and [`reader::read`]; `Store` if it cannot be set aside.
 pub async fn open_input(input: Reader, options: &ReadOptions) -> Result<Arc<dyn Dump>> {
+    look_into(input, options).await?.dump()
+}
+
+/// [`open_input`], which also tells what the script of a cluster holds, as pg_dumpall makes it.
+///
+/// # Errors
+///
+/// Those of [`open_input`], but for a script of several databases.
+pub async fn look_into(input: Reader, options: &ReadOptions) -> Result<Found> {
     let (head, rest) = head_of(stream_of(input)).await?;
     let (format, method) = recognize(&head).await;
     let input = whole(head, rest);
-    if format == Format::Script {
-        return open_script(reader_of(input), options).await;
-    }
-    let file = set_aside(input, method, options).await?;
-    open_archive(format, Arc::new(file), options).await
+    let found = match format {
+        Format::Script => reader::look_into(reader_of(input), options).await?.into(),
+        format => {
+            let file = set_aside(input, method, options).await?;
+            Found::Dump(open_archive(format, Arc::new(file), options).await?)
+        }
+    };
+    found.of_wanted(options)
 }
 
 /// Opens a plain SQL dump, compressed or not, from a pipe. Its data is set aside in a temporary
@@ -107,7 +191,8 @@ async fn open_archive(
     Ok(match format {
         Format::Tar => {
             let files = tar::files(file, &limits).await?;
-            Arc::new(directory::dump_within(Arc::new(files), limits).await?)
+            let dump = directory::dump_within(Arc::new(files), limits).await?;
+            Arc::new(dump.in_tar())
         }
         Format::Custom | Format::Script => Arc::new(custom::dump_within(file, limits).await?),
     })

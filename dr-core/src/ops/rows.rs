@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::copy_statement::CopyStatement;
-use super::extract::only_table;
+use super::output::only_table;
 use super::part::Part;
 use crate::dump::{Data, Dump};
 use crate::error::{Error, ErrorKind, Result};

@@ -3,12 +3,16 @@
 //! Used by `ops`. Knows no server: what a script says is never run here, only taken apart
 //! ([`lexer`]), given a table of contents ([`reader`]) and put together ([`writer`]).
 
+pub mod cluster;
 mod draft;
 mod header;
+pub(crate) mod holdings;
+pub(crate) mod inserts;
 mod large_object;
 pub mod lexer;
 mod places;
 pub mod reader;
+mod roles;
 mod script;
 mod statement;
 pub mod writer;

@@ -62,6 +62,8 @@ pub(super) enum Store {
     File(PathBuf),
     /// The script is not; its data is kept here.
     Spool(Box<Spool>),
+    /// Nobody will ask for the data.
+    Nowhere,
 }
 
 /// What failed when a spool takes no more; mostly its disk is full, and this says how to choose another.
@@ -178,6 +180,7 @@ impl Store {
     ) -> Result<()> {
         let length = bytes.len() as u64;
         match self {
+            Self::Nowhere => {}
             Self::File(_) => match place.ranges.last_mut() {
                 Some((start, so_far))
                     if addition == Addition::NextStatement || *start + *so_far == offset =>
@@ -213,6 +216,10 @@ impl Store {
                 spool.close().await?;
                 Ok(Source::Spool(spool.folder))
             }
+            Self::Nowhere => Err(Error::new(
+                ErrorKind::Bug,
+                "the data of the script was not kept, and is asked for",
+            )),
         }
     }
 }

@@ -10,9 +10,10 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
+use super::cluster::{self, Cluster, ClusterContents, Taken, Wanted};
 use super::draft::DataForm;
 use super::large_object::pieces_of;
-use super::lexer::Lexer;
+use super::lexer::{Lexer, Piece};
 use super::places::{Source, Spool, Store};
 use super::script;
 use super::script::{Builder, undo_carriage_returns};
@@ -33,6 +34,7 @@ pub struct ReadOptions {
     limits: Limits,
     watch: Watch,
     spool: Option<PathBuf>,
+    wanted: Wanted,
 }
 
 impl ReadOptions {
@@ -70,6 +72,30 @@ impl ReadOptions {
         self
     }
 
+    /// Of a dump of several databases, as pg_dumpall makes it, this one. A dump of one database is
+    /// refused if it is another one.
+    #[must_use]
+    pub fn database(mut self, name: impl Into<String>) -> Self {
+        self.wanted = Wanted::Named(name.into());
+        self
+    }
+
+    /// Of a dump of pg_dumpall the roles and tablespaces, and no database: a dump without entries,
+    /// whose evidence has the globals.
+    #[must_use]
+    pub fn globals_only(mut self) -> Self {
+        self.wanted = Wanted::Globals;
+        self
+    }
+
+    /// The database that is wanted, if one was named.
+    pub(crate) fn wanted_database(&self) -> Option<&str> {
+        match &self.wanted {
+            Wanted::Named(name) => Some(name),
+            Wanted::Only | Wanted::Globals => None,
+        }
+    }
+
     /// The folder in which the data of a script, or an archive, that cannot be read twice is set
     /// aside; the system's folder for temporary files if none is said. A script takes about the
     /// size of the compressed dump, an archive that of the archive itself.
@@ -101,6 +127,45 @@ pub struct PlainDump {
 /// cut short; `Stage` where its compression is; `Unsupported` for psql meta-commands and what only
 /// psql can load; `Limit`.
 pub async fn open(path: &Path, options: &ReadOptions) -> Result<PlainDump> {
+    look_at(path, options)
+        .await?
+        .dump()
+        .map_err(|error| error.of_key(path.display()))
+}
+
+/// Reads a script from a pipe, or anything else that can be read once. Its data is set aside.
+///
+/// # Errors
+///
+/// See [`open`].
+pub async fn read(input: Reader, options: &ReadOptions) -> Result<PlainDump> {
+    look_into(input, options).await?.dump()
+}
+
+/// What a script was found to be.
+#[derive(Debug)]
+pub enum Found {
+    /// A dump of one database, or the one that was wanted of several.
+    Dump(Box<PlainDump>),
+    /// The script of a cluster, of which no database was taken: there are several or none.
+    Cluster(ClusterContents),
+}
+
+impl Found {
+    fn dump(self) -> Result<PlainDump> {
+        match self {
+            Self::Dump(dump) => Ok(*dump),
+            Self::Cluster(contents) => Err(contents.which()),
+        }
+    }
+}
+
+/// [`open`], which also tells the script of a cluster from a dump.
+///
+/// # Errors
+///
+/// See [`open`].
+pub async fn look_at(path: &Path, options: &ReadOptions) -> Result<Found> {
     let named = |error: Error| error.of_key(path.display());
     let file = tokio::fs::File::open(path).await.map_err(|error| {
         let kind = match error.kind() {
@@ -119,23 +184,50 @@ pub async fn open(path: &Path, options: &ReadOptions) -> Result<PlainDump> {
         .map_err(named)
 }
 
-/// Reads a script from a pipe, or anything else that can be read once. Its data is set aside.
+/// [`read`], which also tells the script of a cluster from a dump.
 ///
 /// # Errors
 ///
 /// See [`open`].
-pub async fn read(input: Reader, options: &ReadOptions) -> Result<PlainDump> {
+pub async fn look_into(input: Reader, options: &ReadOptions) -> Result<Found> {
     read_from(input, None, options).await
 }
 
-async fn read_from(
-    input: Reader,
-    again: Option<PathBuf>,
-    options: &ReadOptions,
-) -> Result<PlainDump> {
+/// Who takes the pieces: what the script is, its first comment says.
+enum Taking {
+    One(Box<Builder>),
+    Several(Box<Cluster>),
+}
+
+impl Taking {
+    async fn take(self, piece: Piece, options: &ReadOptions) -> Result<Self> {
+        match self {
+            Self::One(builder) if cluster::begins(&piece) && builder.is_untouched() => {
+                Ok(Self::Several(Box::new(Cluster::new(
+                    builder.store,
+                    options.wanted.clone(),
+                    options.limits.clone(),
+                    options.watch.clone(),
+                ))))
+            }
+            Self::One(mut builder) => {
+                builder.take(piece).await?;
+                Ok(Self::One(builder))
+            }
+            Self::Several(mut cluster) => {
+                cluster.take(piece).await?;
+                Ok(Self::Several(cluster))
+            }
+        }
+    }
+}
+
+async fn read_from(input: Reader, again: Option<PathBuf>, options: &ReadOptions) -> Result<Found> {
     let (method, input) = recognize(stream_of(input)).await?;
     let store = match again.filter(|_| method == Method::None) {
         Some(path) => Store::File(path),
+        // Of roles and tablespaces there is nothing to set aside.
+        None if options.wanted == Wanted::Globals => Store::Nowhere,
         None => {
             let spool = Spool::new(options.spool.as_deref())?;
             options.watch.notice(format!(
@@ -145,13 +237,14 @@ async fn read_from(
             Store::Spool(Box::new(spool))
         }
     };
-    let mut builder = Builder::new(store, options.limits.clone(), options.watch.clone());
+    let builder = Builder::new(store, options.limits.clone(), options.watch.clone());
+    let mut taking = Taking::One(Box::new(builder));
     let mut lexer = Lexer::new(&options.limits);
     let mut input = decompress(input, method);
     let mut ended = false;
     loop {
         while let Some(piece) = lexer.next_piece()? {
-            builder.take(piece).await?;
+            taking = taking.take(piece, options).await?;
         }
         if ended {
             break;
@@ -164,20 +257,57 @@ async fn read_from(
             }
         }
     }
-    let script = builder.finish(lexer.offset(), lexer.line())?;
-    Ok(PlainDump {
+    let (offset, line) = (lexer.offset(), lexer.line());
+    let script = match taking {
+        Taking::One(_) if options.wanted == Wanted::Globals => {
+            return Err(Error::new(
+                ErrorKind::Missing,
+                "this is a dump of one database: it holds no roles and tablespaces",
+            ));
+        }
+        Taking::One(builder) => builder.finish(offset, line)?,
+        Taking::Several(cluster) => match cluster.finish(offset, line)? {
+            Taken::Database(script) => *script,
+            Taken::Contents(contents) if options.wanted == Wanted::Globals => {
+                return Ok(Found::Dump(Box::new(globals_of(contents, options))));
+            }
+            Taken::Contents(contents) => return Ok(Found::Cluster(contents)),
+        },
+    };
+    Ok(Found::Dump(Box::new(PlainDump {
         toc: script.toc,
         data: script.data,
         evidence: script.evidence,
         source: script.store.finish().await?,
         limits: options.limits.clone(),
-    })
+    })))
 }
+
+/// A dump that has no entry, and roles and tablespaces.
+fn globals_of(contents: ClusterContents, options: &ReadOptions) -> PlainDump {
+    let mut evidence = Evidence::default();
+    evidence.source.encoding.clone_from(&contents.encoding);
+    evidence.globals = Some(contents.globals);
+    PlainDump {
+        toc: Toc {
+            encoding: contents.encoding,
+            std_strings: true,
+            ..Toc::default()
+        },
+        data: HashMap::new(),
+        evidence,
+        source: Source::File(PathBuf::new()),
+        limits: options.limits.clone(),
+    }
+}
+
+/// Bytes that tell what a file is, as far as that matters here.
+const HEAD: usize = 64;
 
 /// How the input is compressed, and the input whole.
 async fn recognize(mut input: ByteStream) -> Result<(Method, ByteStream)> {
     let mut head = Vec::new();
-    while head.len() < 6 {
+    while head.len() < HEAD {
         match input.try_next().await? {
             Some(chunk) => head.extend_from_slice(&chunk),
             None => break,
@@ -196,11 +326,57 @@ async fn recognize(mut input: ByteStream) -> Result<(Method, ByteStream)> {
         [0xFD, b'7', b'z', b'X', b'Z', ..] => return refuse("compressed by xz"),
         [b'B', b'Z', b'h', ..] => return refuse("compressed by bzip2"),
         [b'P', b'K', 3, 4, ..] => return refuse("a zip file"),
+        [b'7', b'z', 0xBC, 0xAF, ..] => return refuse("a 7z file"),
         _ => {}
+    }
+    if let Some(by) = encrypted_by(&head) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "this is a file encrypted by {by}, not a dump: decrypt it first, for instance into a \
+                 pipe, and give - as the file"
+            ),
+        ));
     }
     let method = Method::of_magic(&head);
     let whole = stream::iter([Ok(Bytes::from(head))]).chain(input).boxed();
     Ok((method, whole))
+}
+
+/// What a file is encrypted by, if its first bytes say so.
+pub(crate) fn encrypted_by(head: &[u8]) -> Option<&'static str> {
+    let is = |begin: &[u8]| head.starts_with(begin);
+    if is(b"age-encryption.org/") || is(b"-----BEGIN AGE ENCRYPTED FILE-----") {
+        return Some("age (age -d -i KEY FILE)");
+    }
+    if is(b"-----BEGIN PGP MESSAGE-----") {
+        return Some("gpg (gpg -d FILE)");
+    }
+    if is(b"Salted__") {
+        return Some("openssl enc (openssl enc -d)");
+    }
+    // The packets an encrypted message begins with (RFC 9580, 4.2 and 5): a session key encrypted to
+    // a key or by a passphrase, in the old framing or the new, then the packet's version. No text
+    // begins so: in UTF-8 these bytes never begin a character, and control characters follow.
+    let (tag, body) = match head {
+        [first @ 0x80..=0xBF, rest @ ..] => {
+            let lengths = 1 << (first & 3);
+            ((first >> 2) & 15, rest.get(lengths..)?)
+        }
+        [first @ 0xC0..=0xFF, rest @ ..] => {
+            let lengths = match rest.first()? {
+                0..=191 => 1,
+                192..=223 => 2,
+                _ => return None,
+            };
+            (first & 63, rest.get(lengths..)?)
+        }
+        _ => return None,
+    };
+    let version = body.first()?;
+    let is_key =
+        (tag == 1 && matches!(version, 2 | 3 | 6)) || (tag == 3 && matches!(version, 4..=6));
+    is_key.then_some("gpg (gpg -d FILE)")
 }
 
 impl Dump for PlainDump {

@@ -301,7 +301,7 @@ async fn what_only_psql_can_load_is_refused_with_its_place() {
         ("SELECT 1;\n\\! id\n", ErrorKind::Unsupported),
         ("CREATE ROLE x;\n", ErrorKind::Unsupported),
         (
-            "-- PostgreSQL database cluster dump\n",
+            "CREATE TABLE t ();\n-- PostgreSQL database cluster dump\n",
             ErrorKind::Unsupported,
         ),
         (
@@ -408,4 +408,121 @@ async fn a_table_of_two_streams_is_never_emptied_between_them() {
         .map(crate::toc::render::loads_via_partition_root)
         .collect();
     assert_eq!(via_root, [true, true, false]);
+}
+
+#[tokio::test]
+async fn what_is_encrypted_is_called_so() {
+    for (begin, by) in [
+        (&b"age-encryption.org/v1\n-> X25519 "[..], "age"),
+        (b"-----BEGIN AGE ENCRYPTED FILE-----\n", "age"),
+        (b"-----BEGIN PGP MESSAGE-----\n\n", "gpg"),
+        // gpg --symmetric, --recipient with a key of RSA, and in the new framing.
+        (b"\x8c\x0d\x04\x09\x03\x02\x7d\xa6\x0e\x8e", "gpg"),
+        (b"\x85\x01\x8c\x03\x77\xce\x8b\xf7\x0c\x6b", "gpg"),
+        (b"\xc1\xc0\x4c\x03\x77\xce\x8b\xf7\x0c\x6b", "gpg"),
+        (b"Salted__\x05\x54\x7b\xe9\x39\x19\xd9\xdf", "openssl"),
+    ] {
+        let mut text = begin.to_vec();
+        text.extend([0x91; 300]);
+        let error = from_pipe(text).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains(by), "{error}");
+    }
+    // Text of any encoding is not.
+    for text in ["\u{feff}SELECT 1;\n", "-- \u{e9}\nSELECT 1;\n", "\u{e9}"] {
+        assert_eq!(encrypted_by(text.as_bytes()), None, "{text}");
+    }
+}
+
+fn cluster(databases: &[&str]) -> String {
+    let mut text = "--\n-- PostgreSQL database cluster dump\n--\n\n\\restrict Top\n\n\
+        SET client_encoding = 'UTF8';\nCREATE ROLE ann;\nALTER ROLE ann WITH LOGIN;\n\n\
+        \\unrestrict Top\n\n--\n-- Databases\n--\n\n--\n-- Database \"template1\" dump\n--\n\n\
+        \\connect template1\n\n"
+        .to_owned();
+    text.push_str(&format!("{HEAD}{END}"));
+    for name in databases {
+        text.push_str(&format!(
+            "--\n-- Database \"{name}\" dump\n--\n\n{HEAD}\
+             --\n-- Name: {name}; Type: DATABASE; Schema: -; Owner: ann\n--\n\n\
+             CREATE DATABASE {name} WITH TEMPLATE = template0 ENCODING = 'UTF8';\n\n\n\
+             ALTER DATABASE {name} OWNER TO ann;\n\n\\unrestrict Ab1\n\n\\connect {name}\n\n"
+        ));
+        text.push_str(&shop().replacen(HEAD, "\\restrict Ab1\n\nSET row_security = off;\n\n", 1));
+    }
+    text.push_str("--\n-- PostgreSQL database cluster dump complete\n--\n\n");
+    text
+}
+
+async fn taken(text: &str, options: &ReadOptions) -> Result<PlainDump> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let from_file = open(file.path(), options).await;
+    let text = std::io::Cursor::new(text.to_owned());
+    let from_pipe = read(Box::pin(text), options).await;
+    match (&from_file, &from_pipe) {
+        (Ok(one), Ok(other)) => {
+            assert_eq!(one.toc(), other.toc());
+            if !one.toc().entries.is_empty() {
+                assert_eq!(rows(one, "orders").await, rows(other, "orders").await);
+            }
+        }
+        (Err(one), Err(other)) => assert_eq!(one.kind(), other.kind()),
+        _ => panic!("{from_file:?} and {from_pipe:?}"),
+    }
+    from_pipe
+}
+
+#[tokio::test]
+async fn one_database_of_a_cluster_is_taken() {
+    let two = cluster(&["shop", "blog"]);
+    let dump = taken(&two, &ReadOptions::new().database("blog"))
+        .await
+        .unwrap();
+    assert_eq!(dump.toc().database, "blog");
+    assert_eq!(rows(&dump, "orders").await, "1\ta\\nb\n2\t\\N\n");
+    let globals = dump.evidence().globals.unwrap();
+    assert!(globals.roles[0].login);
+
+    let error = taken(&two, &ReadOptions::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    let said = error.to_string();
+    assert!(
+        said.contains("\"shop\" (1 tables)") && said.contains("--database"),
+        "{said}"
+    );
+    let error = taken(&two, &ReadOptions::new().database("x"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Missing);
+    let dump = taken(&two, &ReadOptions::new().globals_only())
+        .await
+        .unwrap();
+    assert!(dump.toc().entries.is_empty() && dump.evidence().globals.is_some());
+
+    // The only one that holds anything needs no name.
+    let dump = taken(&cluster(&["shop"]), &ReadOptions::new())
+        .await
+        .unwrap();
+    assert_eq!(dump.toc().database, "shop");
+    // Empty ones are known by name too.
+    let dump = taken(&two, &ReadOptions::new().database("template1"))
+        .await
+        .unwrap();
+    assert!(dump.toc().entries.is_empty());
+}
+
+#[tokio::test]
+async fn a_cluster_that_was_cut_is_refused_wherever() {
+    let two = cluster(&["shop", "blog"]);
+    for at in (0..two.len()).step_by(37).filter(|at| *at > 45) {
+        let end = two.floor_char_boundary(at);
+        for options in [
+            ReadOptions::new().database("shop"),
+            ReadOptions::new().globals_only(),
+        ] {
+            let error = taken(&two[..end], &options).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Format, "{at}: {error}");
+        }
+    }
 }

@@ -4,20 +4,21 @@
 //! the Toc (section boundaries, entries left out by a selective dump), the same id several times,
 //! an entry that names itself, and cycles all occur.
 
-use super::{EntryId, Index, Toc};
+use super::{EntryId, Index, Kind, Section, Toc};
 
 /// Positions of entries in [`Toc::entries`], and their dependencies as positions.
 #[derive(Debug, Clone)]
 pub struct Graph {
     index: Index,
     dependencies: Vec<Vec<usize>>,
+    flat: bool,
 }
 
 impl Graph {
     /// The dependencies of `toc`: only those that exist, each once, in the order of the Toc.
     pub fn of(toc: &Toc) -> Self {
         let index = Index::of(toc);
-        let dependencies = toc
+        let dependencies: Vec<Vec<usize>> = toc
             .entries
             .iter()
             .enumerate()
@@ -33,9 +34,20 @@ impl Graph {
                 found
             })
             .collect();
+        let on_definition =
+            |found: &[usize]| (found.iter()).any(|at| toc.entries[*at].section == Section::PreData);
+        let (mut rows, mut others) = (false, false);
+        for (entry, found) in toc.entries.iter().zip(&dependencies) {
+            match entry.kind {
+                Kind::TableData => rows |= on_definition(found),
+                _ => others |= on_definition(found),
+            }
+        }
+        let flat = dependencies.iter().all(Vec::is_empty) || rows && !others;
         Self {
             index,
             dependencies,
+            flat,
         }
     }
 
@@ -49,9 +61,11 @@ impl Graph {
         &self.dependencies[position]
     }
 
-    /// Whether nothing depends on anything: the Toc of a plain SQL script.
+    /// Whether no entry says which definitions it needs: the Toc was read from a script, or was and
+    /// then got what a parallel restore needs, which is between rows and what comes behind them.
+    /// What else belongs together is for names to tell.
     pub fn is_flat(&self) -> bool {
-        self.dependencies.iter().all(Vec::is_empty)
+        self.flat
     }
 
     /// `roots` and everything they depend on, directly or not; `enter` says which dependencies

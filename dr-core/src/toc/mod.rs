@@ -18,6 +18,7 @@ mod relation;
 pub mod render;
 mod roles;
 mod select;
+mod use_list;
 
 pub use database::DatabaseOptions;
 pub use entry::{CatalogId, Entry, EntryId};
@@ -30,6 +31,7 @@ pub use pattern::Pattern;
 pub use plan::{Lock, LockMode, Plan, Stage, Step};
 pub use relation::RelationName;
 pub use select::{SelectNotice, Selected, Selection};
+pub use use_list::UseList;
 
 use bytes::Bytes;
 

@@ -452,7 +452,7 @@ impl<'a> Planner<'a> {
     /// Comments follow what they are about.
     fn dependent_stage(&self, at: usize) -> Stage {
         let parents = self.graph.dependencies(at);
-        if parents.is_empty() {
+        if self.flat || parents.is_empty() {
             return if at < self.first_data {
                 Stage::First
             } else {

@@ -44,6 +44,8 @@ from .repository import Repository
 from .results import (
     Backup,
     Contents,
+    Converted,
+    ConvertedTable,
     DumpReport,
     Extracted,
     ExtractedTable,
@@ -77,6 +79,8 @@ __all__ = [
     "ConflictError",
     "ConnectError",
     "Contents",
+    "Converted",
+    "ConvertedTable",
     "Dump",
     "DumpReport",
     "Error",

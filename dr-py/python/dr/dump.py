@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
 
@@ -10,17 +9,13 @@ from ._call import Work, blocking, coroutine
 from ._words import Database, Path, Paths, Patterns, conninfo, path, paths, texts
 from .errors import UsageError
 from .events import OnEvent
-from .results import Contents, DumpReport, Extracted, Plan, Restored, RestoredGlobals
+from .results import Contents, Converted, DumpReport, Extracted, Plan, Restored, RestoredGlobals
 from .rows import Rows
 
 if TYPE_CHECKING:
     import pyarrow
 
 __all__ = ["Dump"]
-
-#: What an extract can be written as, by the name of `format`.
-FORMATS = {"sql": "script", "directory": "directory", "custom": "custom", "tar": "tar", "copy": "rows"}
-SUFFIXES = {".gz": "gzip", ".zst": "zstd", ".lz4": "lz4"}
 
 
 class Dump:
@@ -84,7 +79,8 @@ class Dump:
     ) -> Work[Restored]:
         """Restores into an empty database, or with `create` into a new one, and proves every table.
 
-        `exclude_kinds` are kinds of entries that are left out, such as `SECURITY LABEL`. The result tells the proof; nothing bears the name of `into` unless it holds what was dumped.
+        `exclude_kinds` are kinds of entries that are left out, such as `SECURITY LABEL`. The result tells the
+        proof; nothing bears the name of `into` unless it holds what was dumped.
 
         Raises ConflictError if the database is not empty, or with `create` exists.
         """
@@ -130,9 +126,9 @@ class Dump:
         """Takes tables out, with their sequences, defaults, indexes and constraints: `to` a file or
         folder, or `into` a database, beside what is there.
 
-        `format` is `sql`, `directory`, `custom`, `tar` or `copy` (the rows alone); without it, a path that
-        ends in `.sql`, or in that and a suffix of compression, is a script, `.tar` likewise a tar archive,
-        `.dump` a custom archive, any other a directory archive.
+        `format` is `sql` (or `plain`), `directory`, `custom`, `tar` or `copy` (the rows alone); without it, a
+        path that ends in `.sql`, or in that and a suffix of compression, is a script, `.tar` likewise a tar
+        archive, `.dump` a custom archive, any other a directory archive.
         """
         if (to is None) == (into is None):
             raise UsageError("say either a path to extract to, or a database to extract into")
@@ -143,7 +139,6 @@ class Dump:
             "no_owner": no_owner,
             "no_acl": no_acl,
             "jobs": jobs,
-            "compression": "none",
         }
         if into is not None:
             if format is not None or compression is not None or jobs is not None:
@@ -151,24 +146,36 @@ class Dump:
             request["into"] = conninfo(into)
             return Work("extract", request, Restored.of_json, on_event)
         assert to is not None, "checked above"
-        name = path(to)
-        inside, suffix = os.path.splitext(name)
-        method = SUFFIXES.get(suffix, "none")
-        if format is None:
-            ending = os.path.splitext(inside)[1] if suffix in SUFFIXES else suffix
-            whole = "custom" if suffix == ".dump" else "directory"
-            format = {".sql": "sql", ".tar": "tar"}.get(ending, whole)
-        if format not in FORMATS:
-            raise UsageError(f"format is one of {', '.join(FORMATS)}, not {format!r}")
-        if jobs is not None and format != "directory":
-            raise UsageError("jobs is for a directory archive: everything else is one stream")
-        if no_owner and format != "sql":
-            raise UsageError("no_owner is for a script: an archive keeps its owners, rows have none")
-        if format == "copy" and (no_acl or with_dependencies):
-            raise UsageError("rows alone have no privileges and no dependencies")
-        request["to"] = {FORMATS[format]: name}
-        request["compression"] = compression or ("zstd" if format in ("directory", "custom") else method)
+        request["to"] = {"path": path(to), "format": format, "compression": compression}
         return Work("extract", request, Extracted.of_json, on_event)
+
+    def _convert(
+        self,
+        to: Path,
+        *,
+        format: Optional[str] = None,
+        compression: Optional[str] = None,
+        archive_version: Optional[str] = None,
+        jobs: Optional[int] = None,
+        on_event: Optional[OnEvent] = None,
+    ) -> Work[Converted]:
+        """Writes the whole dump in another form: `plain`, `directory`, `custom` or `tar`, which without
+        `format` the name of `to` says as it does for `extract`.
+
+        Rows and digests are taken while it is read, held against those of a backup, and against what was
+        written, which is read back before it gets its name. `archive_version` is `1.14`, `1.15` or `1.16`,
+        for an older pg_restore.
+
+        Raises ConflictError if `to` exists, UnsupportedError if the version cannot hold the dump,
+        IntegrityError if what was written is not what was read.
+        """
+        request = {
+            "what": self._what,
+            "to": {"path": path(to), "format": format, "compression": compression},
+            "archive_version": archive_version,
+            "jobs": jobs,
+        }
+        return Work("convert", request, Converted.of_json, on_event)
 
     show = blocking(_show)
     show_async = coroutine(_show)
@@ -182,6 +189,8 @@ class Dump:
     restore_globals_async = coroutine(_restore_globals)
     extract = blocking(_extract)
     extract_async = coroutine(_extract)
+    convert = blocking(_convert)
+    convert_async = coroutine(_convert)
 
     def rows(self, table: str, *, as_bytes: bool = False, on_event: Optional[OnEvent] = None) -> Rows:
         """The rows of one table, without a restore: to be gone through once, by `for` or `async for`."""
@@ -219,7 +228,10 @@ def keys_of(identity: Paths, passphrase_file: Optional[Path]) -> dict[str, Any]:
     return {"identity": paths(identity), "passphrase_file": file}
 
 
-def open_dump(dump: Path) -> Dump:
+def open_dump(dump: Path, *, database: Optional[str] = None) -> Dump:
     """What pg_dump wrote: the folder of a directory archive; or a custom archive, a tar archive or a plain
-    SQL file, compressed as a whole or not. It is recognized by its content, when it is read."""
-    return Dump({"repository": None, "name": path(dump)}, path(dump))
+    SQL file, compressed as a whole or not. It is recognized by its content, when it is read.
+
+    Of a file of pg_dumpall, which holds several databases, `database` says which one is meant.
+    """
+    return Dump({"repository": None, "name": path(dump), "database": database}, path(dump))

@@ -13,6 +13,7 @@ from .events import OnEvent
 from .results import (
     Backup,
     Contents,
+    Converted,
     Extracted,
     LiveReport,
     Plan,
@@ -357,6 +358,29 @@ class Repository:
             on_event=on_event,
         )
 
+    def _convert(
+        self,
+        backup: Name = "latest",
+        *,
+        to: Path,
+        format: Optional[str] = None,
+        compression: Optional[str] = None,
+        archive_version: Optional[str] = None,
+        jobs: Optional[int] = None,
+        identity: Paths = None,
+        passphrase_file: Optional[Path] = None,
+        on_event: Optional[OnEvent] = None,
+    ) -> Work[Converted]:
+        """Writes a whole backup as a file or archive that pg_restore or psql takes. See `Dump.convert`."""
+        return self.open(backup, identity=identity, passphrase_file=passphrase_file)._convert(
+            to,
+            format=format,
+            compression=compression,
+            archive_version=archive_version,
+            jobs=jobs,
+            on_event=on_event,
+        )
+
     def _prune_orphans(
         self,
         *,
@@ -390,6 +414,8 @@ class Repository:
     restore_globals_async = coroutine(_restore_globals)
     extract = blocking(_extract)
     extract_async = coroutine(_extract)
+    convert = blocking(_convert)
+    convert_async = coroutine(_convert)
     prune_orphans = blocking(_prune_orphans)
     prune_orphans_async = coroutine(_prune_orphans)
     # Last: from here on the class has another meaning of the word.

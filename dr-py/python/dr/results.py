@@ -13,6 +13,8 @@ from .errors import Error, of_json
 __all__ = [
     "Backup",
     "Contents",
+    "Converted",
+    "ConvertedTable",
     "DumpReport",
     "Extracted",
     "ExtractedTable",
@@ -555,6 +557,62 @@ class Extracted(_Result):
                 for table in value["tables"]
             ),
             bytes=value["bytes"],
+            elapsed=_elapsed(value["elapsed"]),
+        )
+
+
+@dataclass(frozen=True)
+class ConvertedTable:
+    """The data of one table, as it was read and written."""
+
+    table: str
+    #: None of a dump of INSERT statements.
+    digest: Optional[RowsDigest]
+    #: INSERT statements, of such a dump.
+    statements: Optional[int]
+    #: `equal` to what was recorded, or `not_comparable` if nothing was; what differs is an error.
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Converted(_Result):
+    """What was converted, and the proof of it."""
+
+    #: `custom`, `tar`, `directory` or `plain`.
+    format: str
+    #: Of an archive, such as `1.16`.
+    archive_version: Optional[str]
+    entries: int
+    tables: tuple[ConvertedTable, ...]
+    large_objects: int
+    large_object_bytes: int
+    #: Of COPY text.
+    bytes: int
+    #: `equal`: what was written was read back and is what was read; what differs is an error.
+    read_back: str
+    elapsed: timedelta
+
+    @classmethod
+    def of_json(cls, value: Json) -> Converted:
+        """As the native module tells it."""
+        return cls(
+            value,
+            format=value["format"],
+            archive_version=value["archive_version"],
+            entries=value["entries"],
+            tables=tuple(
+                ConvertedTable(
+                    table["table"],
+                    RowsDigest.of_json(table["digest"]),
+                    table["statements"],
+                    table["verdict"],
+                )
+                for table in value["tables"]
+            ),
+            large_objects=value["large_objects"],
+            large_object_bytes=value["large_object_bytes"],
+            bytes=value["bytes"],
+            read_back=value["read_back"],
             elapsed=_elapsed(value["elapsed"]),
         )
 

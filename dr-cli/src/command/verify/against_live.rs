@@ -22,7 +22,9 @@ pub(super) async fn run(context: &Context, options: &Verify, live: &str) -> Resu
         .jobs(jobs(options.jobs))
         .watch(context.progress.watch());
     let work = async {
-        let dump = source::open(what, &keys, &context.limits, context.progress.watch()).await?;
+        let database = options.of_cluster.database.as_deref();
+        let reading = context.reading();
+        let dump = source::open(what, &keys, &context.limits, reading, database).await?;
         verify_against_live(&*dump, &live, &wanted).await
     };
     let report = signal::droppable(&context.stop, work).await?;

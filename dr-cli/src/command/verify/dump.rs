@@ -19,7 +19,8 @@ pub(super) async fn run(context: &Context, options: &Verify, path: &Path) -> Res
             "--quick is for backups: a dump has no commit mark, and is read whole",
         ));
     }
-    let reading = context.reading();
+    let database = options.of_cluster.database.as_deref();
+    let reading = source::of_database(context.reading(), database);
     let wanted = VerifyOptions::new()
         .jobs(jobs(options.jobs))
         .watch(context.progress.watch());

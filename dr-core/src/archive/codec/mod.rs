@@ -15,6 +15,7 @@ mod unqualified;
 mod write;
 
 use std::fmt;
+use std::str::FromStr;
 
 use bytes::Bytes;
 
@@ -23,7 +24,7 @@ use crate::pipeline::compression::Method;
 use crate::toc::Toc;
 
 pub use read::read;
-pub(super) use read::{Front, read_front};
+pub(super) use read::{Front, read_front, read_with_head};
 pub use write::write;
 
 /// The version of an archive: `1.16` is `Version(1, 16)`.
@@ -71,7 +72,12 @@ impl Version {
         self >= Self::V1_16
     }
 
-    fn check_written(self, method: Method) -> Result<()> {
+    /// Refuses a version that is not written, or whose header cannot name a compression.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`.
+    pub fn check_written(self, method: Method) -> Result<()> {
         if self < Self::V1_14 || self > Self::V1_16 {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -85,6 +91,25 @@ impl Version {
             ));
         }
         Ok(())
+    }
+}
+
+/// One that is written: `1.14`, `1.15` or `1.16`.
+impl FromStr for Version {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::V1_14, Self::V1_15, Self::V1_16]
+            .into_iter()
+            .find(|version| version.to_string() == text)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Usage,
+                    format!(
+                        "archives of version {text:?} are not written; 1.14, 1.15 and 1.16 are"
+                    ),
+                )
+            })
     }
 }
 

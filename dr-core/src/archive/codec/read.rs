@@ -8,6 +8,7 @@ use super::{
     OFFSET_KNOWN, OFFSET_NO_DATA, OFFSET_UNKNOWN, OWN_SEARCH_PATH, Place, SEARCHPATH, STDSTRINGS,
     Version, unqualified,
 };
+use crate::dump::Header;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::pipeline::compression::Method;
@@ -31,10 +32,56 @@ pub fn read(bytes: &Bytes, limits: &Limits) -> Result<Archived> {
     archive(&mut Cursor::new(bytes, limits))
 }
 
+/// [`read`], and what of the header an [`Archived`] does not say.
+pub(in crate::archive) fn read_with_head(
+    bytes: &Bytes,
+    limits: &Limits,
+) -> Result<(Archived, Head)> {
+    let mut cursor = Cursor::new(bytes, limits);
+    let archived = match bytes.len() as u64 > limits.toc_bytes().most() {
+        true => read(bytes, limits)?,
+        false => archive(&mut cursor)?,
+    };
+    Ok((archived, cursor.head))
+}
+
+/// What a header says that matters to nobody but those who list it.
+#[derive(Debug, Clone, Default)]
+pub(in crate::archive) struct Head {
+    pub(in crate::archive) revision: u8,
+    pub(in crate::archive) int_size: u8,
+    pub(in crate::archive) offset_size: u8,
+    /// Of all entries, with those that a Toc has as fields.
+    pub(in crate::archive) count: u64,
+    /// The ids of those.
+    pub(in crate::archive) settings: Vec<EntryId>,
+}
+
+impl Head {
+    /// As a dump tells it.
+    pub(in crate::archive) fn header(
+        self,
+        format: &'static str,
+        version: Version,
+        method: Method,
+    ) -> Header {
+        Header {
+            format,
+            version: (version.0, version.1, self.revision),
+            int_size: self.int_size,
+            offset_size: self.offset_size,
+            compression: method,
+            entries: self.count,
+            settings: self.settings,
+        }
+    }
+}
+
 /// What stands in front of the data in a custom archive.
 #[derive(Debug)]
 pub(in crate::archive) struct Front {
     pub(in crate::archive) archived: Archived,
+    pub(in crate::archive) head: Head,
     /// Bytes of an integer in the blocks of data, without its sign.
     pub(in crate::archive) int_size: u8,
     /// Its own bytes: the blocks begin behind them.
@@ -54,7 +101,8 @@ pub(in crate::archive) fn read_front(
     match archive(&mut cursor) {
         Ok(archived) => Ok(Front {
             archived,
-            int_size: cursor.int_size,
+            int_size: cursor.head.int_size,
+            head: cursor.head,
             length: cursor.at as u64,
         }),
         Err(error) => Err((error, cursor.needs)),
@@ -74,6 +122,7 @@ fn archive(cursor: &mut Cursor<'_>) -> Result<Archived> {
             .exceeded(format_args!("it says that it has {count} entries, more"))
             .at_offset(count_at as u64));
     }
+    cursor.head.count = count;
     let mut has_search_path = false;
     for number in 1..=count {
         let (entry, place) = cursor.entry(&archived).map_err(|error| {
@@ -85,6 +134,9 @@ fn archive(cursor: &mut Cursor<'_>) -> Result<Archived> {
             }
         })?;
         let toc = &mut archived.toc;
+        if matches!(entry.kind.as_str(), ENCODING | STDSTRINGS | SEARCHPATH) {
+            cursor.head.settings.push(entry.id);
+        }
         match entry.kind.as_str() {
             ENCODING => {
                 toc.encoding = quoted(&entry)?;
@@ -136,8 +188,7 @@ fn quoted(entry: &Entry) -> Result<String> {
 struct Cursor<'a> {
     bytes: &'a Bytes,
     at: usize,
-    int_size: u8,
-    offset_size: u8,
+    head: Head,
     limits: &'a Limits,
     /// Set where the bytes end too early: so many would be needed.
     needs: Option<u64>,
@@ -148,8 +199,7 @@ impl<'a> Cursor<'a> {
         Self {
             bytes,
             at: 0,
-            int_size: 0,
-            offset_size: 0,
+            head: Head::default(),
             limits,
             needs: None,
         }
@@ -163,7 +213,7 @@ impl<'a> Cursor<'a> {
             );
         }
         let version = Version(self.byte()?, self.byte()?);
-        let _revision = self.byte()?;
+        self.head.revision = self.byte()?;
         if version < Version::V1_12 || version > Version::V1_16 {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -171,11 +221,11 @@ impl<'a> Cursor<'a> {
             )
             .at_offset(5));
         }
-        self.int_size = self.byte()?;
-        if self.int_size == 0 || self.int_size > 32 {
+        self.head.int_size = self.byte()?;
+        if self.head.int_size == 0 || self.head.int_size > 32 {
             return Err(self.wrong_before(1, "the size of integers is not 1 to 32"));
         }
-        self.offset_size = self.byte()?;
+        self.head.offset_size = self.byte()?;
         let format = match self.byte()? {
             FORMAT_CUSTOM => Format::Custom,
             FORMAT_TAR => Format::Tar,
@@ -270,7 +320,7 @@ impl<'a> Cursor<'a> {
             3 => Section::Data,
             4 => Section::PostData,
             other => {
-                let size = usize::from(self.int_size) + 1;
+                let size = usize::from(self.head.int_size) + 1;
                 return Err(self.wrong_before(size, format!("section {other} is unknown")));
             }
         };
@@ -291,7 +341,7 @@ impl<'a> Cursor<'a> {
         if version >= Version::V1_16 {
             entry.relkind = u8::try_from(self.int()?).map_err(|_| {
                 self.wrong_before(
-                    usize::from(self.int_size) + 1,
+                    usize::from(self.head.int_size) + 1,
                     "its relkind is no character",
                 )
             })?;
@@ -314,7 +364,7 @@ impl<'a> Cursor<'a> {
 
     fn position(&mut self) -> Result<Place> {
         let flag = self.byte()?;
-        let bytes = self.take(self.offset_size.into(), "the position of its data")?;
+        let bytes = self.take(self.head.offset_size.into(), "the position of its data")?;
         let position = little_endian(&bytes)
             .ok_or_else(|| self.wrong_before(bytes.len(), "the position of its data is too far"))?;
         match flag {
@@ -347,7 +397,7 @@ impl<'a> Cursor<'a> {
 
     fn int(&mut self) -> Result<i32> {
         let negative = self.byte()? != 0;
-        let bytes = self.take(self.int_size.into(), "a number")?;
+        let bytes = self.take(self.head.int_size.into(), "a number")?;
         little_endian(&bytes)
             .and_then(|number| i64::try_from(number).ok())
             .map(|number| if negative { -number } else { number })

@@ -17,7 +17,7 @@ use crate::archive::data_places::DataPlaces;
 use crate::archive::rows::without_end;
 use crate::archive::seekable::Seekable;
 use crate::archive::source::add_facts;
-use crate::dump::{Data, Dump, LargeObjectPiece};
+use crate::dump::{Data, Dump, Header as ArchiveHeader, LargeObjectPiece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Evidence};
 use crate::limits::Limits;
@@ -49,6 +49,7 @@ pub async fn dump(file: Arc<dyn Seekable>) -> Result<CustomDump> {
 pub async fn dump_within(file: Arc<dyn Seekable>, limits: Limits) -> Result<CustomDump> {
     let Front {
         archived,
+        head,
         int_size,
         length,
     } = front(&*file, &limits).await?;
@@ -88,6 +89,7 @@ pub async fn dump_within(file: Arc<dyn Seekable>, limits: Limits) -> Result<Cust
             begin: length,
             ids: places.ids().collect(),
         }),
+        header: head.header("CUSTOM", archived.version, archived.method),
         version: archived.version,
         toc,
         places,
@@ -149,6 +151,7 @@ fn sizes(places: &DataPlaces<Option<u64>>, length: u64) -> HashMap<EntryId, u64>
 /// The dump in a custom archive; made by [`dump`].
 pub struct CustomDump {
     blocks: Arc<Blocks>,
+    header: ArchiveHeader,
     version: Version,
     toc: Toc,
     /// Of each block, as far as it is recorded.
@@ -411,6 +414,10 @@ impl Dump for CustomDump {
         let mut evidence = Evidence::default();
         add_facts(&mut evidence.source, &self.toc);
         evidence
+    }
+
+    fn header(&self) -> Option<&ArchiveHeader> {
+        Some(&self.header)
     }
 
     fn size_hint(&self, id: EntryId) -> Option<u64> {

@@ -13,7 +13,7 @@ use crate::archive::codec::{self, Archived, Format, Place, Version};
 use crate::archive::data_places::DataPlaces;
 use crate::archive::rows::without_end;
 use crate::archive::source::add_facts;
-use crate::dump::{Data, Dump, LargeObjectPiece};
+use crate::dump::{Data, Dump, Header, LargeObjectPiece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Evidence, Files, check_name};
 use crate::limits::{Limit, Limits};
@@ -48,13 +48,15 @@ pub async fn dump_within(files: Arc<dyn Files>, limits: Limits) -> Result<Direct
         sizes: Arc::new(sizes),
     };
     let text = shelf.text(TOC, limits.toc_bytes()).await?;
+    let (archived, head) =
+        codec::read_with_head(&text, &limits).map_err(|error| error.of_key(TOC))?;
     let Archived {
         version,
         format,
+        method,
         toc,
         places,
-        ..
-    } = codec::read(&text, &limits).map_err(|error| error.of_key(TOC))?;
+    } = archived;
     if format != Format::Tar {
         return Err(Error::new(
             ErrorKind::Format,
@@ -85,6 +87,7 @@ pub async fn dump_within(files: Arc<dyn Files>, limits: Limits) -> Result<Direct
     }
     Ok(DirectoryDump {
         shelf,
+        header: head.header("DIRECTORY", version, method),
         version,
         toc,
         names,
@@ -95,6 +98,7 @@ pub async fn dump_within(files: Arc<dyn Files>, limits: Limits) -> Result<Direct
 /// The dump in a directory archive; made by [`dump`].
 pub struct DirectoryDump {
     shelf: Shelf,
+    header: Header,
     version: Version,
     toc: Toc,
     /// The data files.
@@ -115,6 +119,13 @@ impl DirectoryDump {
     /// The archive's version.
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The same, as what it is: the files were in a tar.
+    #[must_use]
+    pub fn in_tar(mut self) -> Self {
+        self.header.format = "TAR";
+        self
     }
 
     /// The lines of a `blobs_<id>.toc`: oids and file names.
@@ -221,6 +232,10 @@ impl Dump for DirectoryDump {
             add_facts(&mut evidence.source, &self.toc);
         }
         evidence
+    }
+
+    fn header(&self) -> Option<&Header> {
+        Some(&self.header)
     }
 
     fn size_hint(&self, id: EntryId) -> Option<u64> {

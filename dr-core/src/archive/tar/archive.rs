@@ -32,6 +32,20 @@ const PIECE: usize = 256 * 1024;
 /// `Format` if the Toc cannot be archived, with the entry.
 pub fn archive(dump: Arc<dyn Dump>, script: ByteStream) -> Result<TarArchive> {
     let version = Version::for_dump(&dump.toc().server_version, Method::None);
+    archive_of_version(dump, script, version)
+}
+
+/// A tar of one version. Below 1.16, large objects become single entries.
+///
+/// # Errors
+///
+/// `Unsupported` if that version is not written or cannot hold the dump; `Format` if the Toc cannot
+/// be archived, with the entry.
+pub fn archive_of_version(
+    dump: Arc<dyn Dump>,
+    script: ByteStream,
+    version: Version,
+) -> Result<TarArchive> {
     Ok(TarArchive {
         modified: u64::try_from(dump.toc().created).unwrap_or(0),
         files: DirectoryFiles::in_order(dump, version)?,

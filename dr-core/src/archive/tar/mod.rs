@@ -16,7 +16,7 @@ mod archive;
 mod files;
 mod header;
 
-pub use archive::{TarArchive, archive};
+pub use archive::{TarArchive, archive, archive_of_version};
 pub use files::{TarFiles, files};
 
 /// Members are laid out in blocks of this size.

@@ -311,7 +311,10 @@ pub(super) async fn entry_contents(
     }
 }
 
-async fn digest_rows(mut stream: ByteStream, mut item: Item) -> Result<RowsDigest> {
+pub(in crate::ops) async fn digest_rows(
+    mut stream: ByteStream,
+    mut item: Item,
+) -> Result<RowsDigest> {
     let mut hasher = RowsHasher::new();
     while let Some(piece) = stream.try_next().await? {
         hasher.update(&piece);
@@ -327,7 +330,7 @@ async fn drain(mut stream: ByteStream, mut item: Item) -> Result<()> {
     Ok(())
 }
 
-async fn digest_large_objects(
+pub(in crate::ops) async fn digest_large_objects(
     mut pieces: BoxStream<'static, Result<LargeObjectPiece>>,
     mut item: Item,
 ) -> Result<BTreeMap<u32, LargeObjectEvidence>> {

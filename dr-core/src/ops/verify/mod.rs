@@ -10,6 +10,7 @@ mod stored;
 
 use std::time::Instant;
 
+pub(super) use deep::{digest_large_objects, digest_rows};
 pub(super) use dump::read_entries;
 pub use dump::{DumpReport, verify_dump};
 pub use live::{LiveOptions, LiveReport, LiveTable, verify_against_live};

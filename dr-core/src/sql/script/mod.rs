@@ -24,7 +24,7 @@ use super::statement::{
 use crate::text::words::{Name, Word, Words};
 use ending::strip_session_authorization;
 use evidence::Rows;
-use settings::argument;
+pub(super) use settings::{argument, connect_target};
 
 use crate::digest::{RowsDigest, RowsHasher};
 use crate::error::{Error, ErrorKind, Result};
@@ -133,6 +133,27 @@ impl Builder {
         }
     }
 
+    /// Begins the dump of a database in a script of several; its name, if it was said before.
+    pub(super) fn begin(&mut self, name: Option<Bytes>) {
+        self.begun = true;
+        self.toc.database = name.unwrap_or_default();
+    }
+
+    /// Whether nothing of a dump was seen yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        !self.begun && self.draft.is_none() && self.toc.entries.is_empty()
+    }
+
+    /// The database, as far as the script has said it.
+    pub(super) fn database(&self) -> &Bytes {
+        &self.toc.database
+    }
+
+    /// Whether the last line of a dump was seen.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     /// Takes the next piece.
     pub(super) async fn take(&mut self, piece: Piece) -> Result<()> {
         match piece.kind {
@@ -217,8 +238,8 @@ impl Builder {
                 return Err(at(
                     piece,
                     ErrorKind::Unsupported,
-                    "made by pg_dumpall: it holds roles, tablespaces and several databases; dump \
-                     one database with pg_dump, or load this file with psql",
+                    "a dump of pg_dumpall begins in the middle of the script: give it as a file of \
+                     its own",
                 ));
             }
             b"-- PostgreSQL database dump" => {
@@ -425,6 +446,11 @@ impl Builder {
                 return Ok(());
             }
             None => {}
+        }
+        // How --clean prepares to drop a template; what it is then is said by its properties.
+        if self.begun && self.toc.entries.is_empty() && Words::of(text).eat_all("update pg_catalog")
+        {
+            return Ok(());
         }
         // The DROPs of --clean stand before the first header, in the opposite order.
         if self.begun
@@ -765,7 +791,7 @@ impl Builder {
     }
 }
 
-fn at(piece: &Piece, kind: ErrorKind, message: &str) -> Error {
+pub(super) fn at(piece: &Piece, kind: ErrorKind, message: &str) -> Error {
     Error::new(kind, format!("{message}, line {}", piece.line)).at_offset(piece.offset)
 }
 

@@ -139,7 +139,7 @@ impl Builder {
     }
 }
 
-pub(super) fn argument(line: &[u8]) -> Bytes {
+pub(in crate::sql) fn argument(line: &[u8]) -> Bytes {
     let argument = line
         .splitn(2, u8::is_ascii_whitespace)
         .nth(1)
@@ -149,7 +149,7 @@ pub(super) fn argument(line: &[u8]) -> Bytes {
 
 /// The database a `\connect` goes to, in the two forms pg_dump writes: a name, or a connection
 /// string with nothing but a name.
-pub(super) fn connect_target(line: &[u8]) -> Option<Bytes> {
+pub(in crate::sql) fn connect_target(line: &[u8]) -> Option<Bytes> {
     let argument = argument(line);
     let (text, is_conninfo) = match argument.strip_prefix(b"-reuse-previous=on ") {
         Some(rest) => (rest.trim_ascii(), true),

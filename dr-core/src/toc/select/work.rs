@@ -197,6 +197,8 @@ impl<'a> Work<'a> {
                 .dependencies(at)
                 .iter()
                 .copied()
+                // Those of a script say what comes before, not what an entry is about.
+                .filter(|_| !self.graph.is_flat())
                 // A column's privileges also depend on those of the table.
                 .filter(|parent| self.toc.entries[*parent].kind != Kind::Acl)
                 .collect();
@@ -340,8 +342,10 @@ impl<'a> Work<'a> {
 
     /// Whether what the entry says something about is of one of these kinds.
     fn is_about(&self, at: usize, kinds: &[Kind]) -> bool {
+        // Those of a script say what comes before, not what an entry is about.
         let mut objects = self.graph.dependencies(at).iter();
-        objects.any(|object| kinds.contains(&self.toc.entries[*object].kind))
+        !self.graph.is_flat()
+            && objects.any(|object| kinds.contains(&self.toc.entries[*object].kind))
     }
 
     /// The section of an entry, or of the object it is a comment or a privilege of.
