@@ -151,6 +151,15 @@ pub(crate) struct Parts {
     pub(crate) exclude_table_data: Vec<String>,
 }
 
+/// What to do with a dump that is damaged.
+#[derive(Debug, Args)]
+pub(crate) struct Salvage {
+    /// Take what is intact of a damaged dump, and list what is not; the exit code is 3 if anything
+    /// is lost
+    #[arg(long)]
+    pub(crate) salvage: bool,
+}
+
 /// Kinds of entries, in the words of `dr show --entries`.
 #[derive(Debug, Args)]
 pub(crate) struct Kinds {
@@ -398,6 +407,9 @@ pub(crate) struct Restore {
 
     #[command(flatten)]
     pub(crate) kinds: Kinds,
+
+    #[command(flatten)]
+    pub(crate) salvage: Salvage,
 }
 
 #[derive(Debug, Args)]
@@ -465,6 +477,9 @@ pub(crate) struct Extract {
     /// Grant and revoke nothing
     #[arg(long, short = 'x', visible_alias = "no-privileges")]
     pub(crate) no_acl: bool,
+
+    #[command(flatten)]
+    pub(crate) salvage: Salvage,
 }
 
 #[derive(Debug, Args)]
@@ -524,6 +539,9 @@ pub(crate) struct Convert {
     /// Tables read at once: into a directory archive, and when what was written is read back
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) salvage: Salvage,
 }
 
 /// What a conversion writes.

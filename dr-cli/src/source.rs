@@ -5,13 +5,18 @@ use std::sync::Arc;
 
 use dr_core::archive::directory;
 use dr_core::event::Watch;
-use dr_core::ops::{self, Found, ReadOptions};
+use dr_core::ops::{self, Damage, Found, Lost, ReadOptions, VerifyOptions};
 use dr_core::pipeline::keys::Keys;
 use dr_core::repo::{Repository, StoredFiles};
 use dr_core::toc::{Toc, UseList};
 use dr_core::{Dump, Error, ErrorKind, Limits, Result};
 
-use crate::args::ListToUse;
+use serde_json::{Value, json};
+
+use crate::args::{ListToUse, Salvage};
+use crate::command::Context;
+use crate::exit::Outcome;
+use crate::render::clean;
 
 /// A backup in a repository, or a dump in a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,6 +77,57 @@ pub(crate) async fn open(
             backup.one_database()?;
             dump_of(repository.files(&backup, keys).await?, limits).await
         }
+    }
+}
+
+/// The dump opened as [`open`] does, or with `--salvage` what is intact of it, and what is lost.
+pub(crate) async fn open_or_salvage(
+    context: &Context,
+    what: What<'_>,
+    keys: &Keys,
+    reading: ReadOptions,
+    database: Option<&str>,
+    salvage: &Salvage,
+) -> Result<(Arc<dyn Dump>, Vec<Lost>)> {
+    let limits = &context.limits;
+    if !salvage.salvage {
+        let dump = open(what, keys, limits, reading, database).await?;
+        return Ok((dump, Vec::new()));
+    }
+    let damage = Damage::new();
+    let reading = reading.salvage(damage.clone());
+    let dump = open(what, keys, limits, reading, database).await?;
+    let looking = VerifyOptions::new().watch(context.progress.watch());
+    let salvaged = ops::salvage(dump, &damage, &looking).await?;
+    // Told before the work begins, which may fail; and again with the result.
+    for lost in &salvaged.lost {
+        context.progress.notice(&line(lost));
+    }
+    Ok((salvaged.dump, salvaged.lost))
+}
+
+fn line(lost: &Lost) -> String {
+    format!("lost: {}: {}", clean(&lost.what), clean(&lost.why))
+}
+
+/// What is lost, a line each, for people.
+pub(crate) fn lost_text(lost: &[Lost]) -> String {
+    lost.iter().map(|lost| line(lost) + "\n").collect()
+}
+
+/// A result with what is lost, where something is.
+pub(crate) fn with_lost(mut result: Value, lost: &[Lost]) -> Value {
+    if !lost.is_empty() {
+        result["lost"] = json!(lost);
+    }
+    result
+}
+
+/// How a command ends that did what it could with what was left.
+pub(crate) fn salvaged(outcome: Outcome, lost: &[Lost]) -> Outcome {
+    match outcome {
+        Outcome::Done if !lost.is_empty() => Outcome::Damaged,
+        outcome => outcome,
     }
 }
 

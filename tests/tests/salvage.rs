@@ -6,16 +6,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dr_core::archive::{custom, directory, folder::Folder};
 use dr_core::ops::{
-    ReadOptions, RestoreOptions, VerifyOptions, open_dump, restore, salvage, verify_dump,
+    Damage, ReadOptions, RestoreOptions, VerifyOptions, open_dump, restore, salvage, verify_dump,
 };
 use dr_core::pg::{ConnInfo, Environment};
 use dr_core::pipeline::compression::Compression;
 use dr_core::toc::{Kind, Plan};
 use dr_core::{Dump, ErrorKind};
-use dr_tests::{Cluster, Polling, contents, files_below, fixture};
+use dr_tests::{Cluster, Polling, contents, dr, files_below, fixture};
+use serde_json::Value;
 
 async fn taken(dump: Arc<dyn Dump>) -> (Arc<dyn Dump>, Vec<String>) {
-    let salvaged = salvage(dump, &VerifyOptions::new()).await.unwrap();
+    let salvaged = salvage(dump, &Damage::new(), &VerifyOptions::new())
+        .await
+        .unwrap();
     let lost = salvaged.lost.into_iter().map(|lost| lost.what).collect();
     (salvaged.dump, lost)
 }
@@ -157,4 +160,94 @@ async fn what_is_left_of_a_database_is_restored_without_the_keys_that_cannot_hol
     );
     assert!(had > has && has > 0, "{had} {has}");
     assert_eq!(target.value("SELECT count(*) FROM users_user").await, "0");
+}
+
+fn find(text: &[u8], what: &[u8]) -> usize {
+    let mut windows = text.windows(what.len());
+    windows.position(|window| window == what).unwrap()
+}
+
+/// A plain dump that a full disk has cut, compressed or not: every table in front of the cut is
+/// whole, the one in which it is cut is told, and nothing of it is taken.
+#[tokio::test]
+async fn a_script_cut_short_gives_the_tables_in_front() {
+    let cluster = Cluster::shared(18);
+    let source = cluster.create_database("salvage_script").await;
+    Polling::with_votes(2000).load(&source).await;
+    let place = tempfile::tempdir().unwrap();
+    let (whole, cut) = (place.path().join("whole.sql"), place.path().join("cut.sql"));
+    source.pg_dump(18).arg("--file").arg(&whole).output_ok();
+    let text = std::fs::read(&whole).unwrap();
+    let at = find(&text, b"COPY public.votes_vote (");
+    let rows = find(&text[at..], b";\n");
+    let middle = at + rows + 1000;
+    std::fs::write(&cut, &text[..middle]).unwrap();
+    let packed = place.path().join("cut.sql.gz");
+    let mut gzip = std::process::Command::new("gzip")
+        .arg("--stdout")
+        .arg(&whole)
+        .output()
+        .unwrap()
+        .stdout;
+    gzip.truncate(gzip.len() / 2);
+    std::fs::write(&packed, gzip).unwrap();
+
+    let before = contents(&source).await;
+    for (number, file) in [&cut, &packed].into_iter().enumerate() {
+        let refused = dr().arg("verify").arg(file).output();
+        assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+        let target = cluster.database(&format!("salvaged_script_{number}"));
+        let restored = dr()
+            .arg("restore")
+            .arg(file)
+            .args(["--salvage", "--create", "--json", "--to", target.conninfo()])
+            .output();
+        assert_eq!(restored.code, Some(3), "{}", restored.stderr);
+        let report: Value = serde_json::from_slice(&restored.stdout).unwrap();
+        assert_eq!(report["verdict"], "equal", "{report}");
+        let lost = report["lost"].as_array().unwrap();
+        assert!(!lost.is_empty());
+        let told = |name: &str| {
+            let mut all = lost.iter();
+            all.any(|lost| lost["what"].as_str().unwrap().contains(name))
+        };
+        assert!(told("everything"), "{report}");
+        let left = contents(&target).await;
+        let mut equal = 0;
+        for (name, content) in &left {
+            equal += usize::from(before.get(name) == Some(content));
+        }
+        assert!(equal > 3, "{left:?}");
+        if number == 0 {
+            assert!(told("votes_vote"), "{report}");
+            let votes = target.value("SELECT count(*) FROM votes_vote").await;
+            assert_eq!(votes, "0");
+        }
+    }
+}
+
+/// What is intact of a damaged archive becomes a sound one; without the word nothing is written.
+#[tokio::test]
+async fn a_damaged_archive_is_converted_into_a_sound_one_without_what_is_lost() {
+    let (place, archive) = copy(&fixture("archives/18-gzip"));
+    std::fs::remove_file(archive.join("3354.dat.gz")).unwrap();
+    let to = place.path().join("left.dump");
+    let convert = |more: &[&str]| {
+        dr().arg("convert")
+            .arg(&archive)
+            .arg(&to)
+            .args(more)
+            .output()
+    };
+    let refused = convert(&[]);
+    assert_ne!(refused.code, Some(0));
+    assert!(!to.exists());
+    let done = convert(&["--salvage"]);
+    assert_eq!(done.code, Some(3), "{}", done.stderr);
+    assert!(done.text().contains("lost: entry 3354"), "{}", done.text());
+    dr().arg("verify").arg(&to).output_ok();
+    dr_tests::stock(18, "pg_restore")
+        .arg("--list")
+        .arg(&to)
+        .output_ok();
 }

@@ -36,8 +36,10 @@ pub(super) async fn run(context: &Context, options: &Convert) -> Result<Outcome>
         What::File(_) => Keys::none(),
     };
     let database = options.of_cluster.database.as_deref();
-    let opening = source::open(what, &keys, &context.limits, context.reading(), database);
-    let dump = signal::droppable(&context.stop, opening).await?;
+    let reading = context.reading();
+    let salvage = &options.salvage;
+    let opening = source::open_or_salvage(context, what, &keys, reading, database, salvage);
+    let (dump, lost) = signal::droppable(&context.stop, opening).await?;
     let all = dump.toc().clone();
     let toc = source::listed(&options.list, &*dump, all, &context.progress.watch())?;
     let mut wanted = ConvertOptions::new()
@@ -67,10 +69,13 @@ pub(super) async fn run(context: &Context, options: &Convert) -> Result<Outcome>
         _ => context.output,
     };
     output.result(
-        || text(&options.to, &converted),
-        || serde_json::to_value(&converted).unwrap_or(Value::Null),
+        || source::lost_text(&lost) + &text(&options.to, &converted),
+        || {
+            let value = serde_json::to_value(&converted).unwrap_or(Value::Null);
+            source::with_lost(value, &lost)
+        },
     )?;
-    Ok(Outcome::Done)
+    Ok(source::salvaged(Outcome::Done, &lost))
 }
 
 fn text(to: &str, converted: &Converted) -> String {

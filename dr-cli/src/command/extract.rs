@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dr_core::ops::{self, ExtractOptions, Extracted, Format, RestoreOptions, Verdict};
+use dr_core::ops::{self, ExtractOptions, Extracted, Format, Lost, RestoreOptions, Verdict};
 use dr_core::pipeline::keys::Keys;
 use dr_core::toc::{Kind, Plan, SelectNotice, Selection, Toc};
 use dr_core::{Dump, Error, ErrorKind, Result};
@@ -27,8 +27,10 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
         What::File(_) => Keys::none(),
     };
     let database = options.of_cluster.database.as_deref();
-    let opening = source::open(what, &keys, &context.limits, context.reading(), database);
-    let dump = signal::droppable(&context.stop, opening).await?;
+    let reading = context.reading();
+    let salvage = &options.salvage;
+    let opening = source::open_or_salvage(context, what, &keys, reading, database, salvage);
+    let (dump, lost) = signal::droppable(&context.stop, opening).await?;
     let mut selected = dump.toc().select(&selection(options))?;
     let watch = context.progress.watch();
     selected.toc = source::listed(&options.list, &*dump, selected.toc, &watch)?;
@@ -43,7 +45,7 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
     }
     match to {
         Destination::Database(to) => {
-            into_database(context, options, &*dump, &selected.toc, to).await
+            into_database(context, options, &*dump, &selected.toc, to, &lost).await
         }
         Destination::Output(..) => {
             let extracted = match work(context, options, dump, selected.toc, &to).await {
@@ -57,11 +59,11 @@ pub(super) async fn run(context: &Context, options: &Extract) -> Result<Outcome>
                 done => done?,
             };
             // Standard output is taken.
-            show(context.output.on_stderr(), &extracted)
+            show(context.output.on_stderr(), &extracted, &lost)
         }
         Destination::File(..) => {
             let extracted = work(context, options, dump, selected.toc, &to).await?;
-            show(context.output, &extracted)
+            show(context.output, &extracted, &lost)
         }
     }
 }
@@ -104,6 +106,7 @@ async fn into_database(
     dump: &dyn Dump,
     toc: &Toc,
     to: &str,
+    lost: &[Lost],
 ) -> Result<Outcome> {
     let target = database(context, Some(to))?;
     let plan = Plan::of(toc).sized(toc, |entry| dump.size_hint(entry));
@@ -118,7 +121,7 @@ async fn into_database(
         wanted = wanted.no_acl();
     }
     let restored = Box::pin(ops::restore(&plan, dump, &target, &wanted)).await?;
-    restore::show(context, &restored, None)
+    restore::show(context, &restored, None, lost)
 }
 
 async fn work(
@@ -146,12 +149,15 @@ async fn work(
     Ok(extracted)
 }
 
-fn show(output: Output, extracted: &Extracted) -> Result<Outcome> {
+fn show(output: Output, extracted: &Extracted, lost: &[Lost]) -> Result<Outcome> {
     output.result(
-        || text(extracted),
-        || serde_json::to_value(extracted).unwrap_or(Value::Null),
+        || source::lost_text(lost) + &text(extracted),
+        || {
+            let value = serde_json::to_value(extracted).unwrap_or(Value::Null);
+            source::with_lost(value, lost)
+        },
     )?;
-    Ok(Outcome::Done)
+    Ok(source::salvaged(Outcome::Done, lost))
 }
 
 fn text(extracted: &Extracted) -> String {

@@ -1,6 +1,8 @@
 //! `dr restore`: a backup or a dump into a database, and the proof.
 
-use dr_core::ops::{self, GlobalsOptions, RestoreOptions, Restored, RestoredGlobals, Verdict};
+use dr_core::ops::{
+    self, GlobalsOptions, Lost, RestoreOptions, Restored, RestoredGlobals, Verdict,
+};
 use dr_core::pg::ConnInfo;
 use dr_core::pipeline::keys::Keys;
 use dr_core::toc::Plan;
@@ -32,6 +34,12 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
                     "--use-list is for one dump: restore the databases of a set one by one",
                 ));
             }
+            if options.salvage.salvage {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    "--salvage is for one dump: restore the databases of a set one by one",
+                ));
+            }
             return set::restore(context, options, &repository, &backup, &keys).await;
         }
     }
@@ -39,7 +47,9 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
     if options.globals_only && database.is_none() {
         reading = reading.globals_only();
     }
-    let dump = source::open(what, &keys, &context.limits, reading, database).await?;
+    let salvage = &options.salvage;
+    let opening = source::open_or_salvage(context, what, &keys, reading, database, salvage);
+    let (dump, lost) = opening.await?;
     let kinds = dump.toc().kinds_named(&options.kinds.exclude_kind)?;
     let wanted = selection(&options.parts).without_kinds(kinds);
     let mut selected = dump.toc().select(&wanted)?;
@@ -83,7 +93,7 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
     }
     let wanted = restore_options(context, options);
     let restored = Box::pin(ops::restore(&plan, &*dump, &target, &wanted)).await?;
-    show(context, &restored, globals.as_ref())
+    show(context, &restored, globals.as_ref(), &lost)
 }
 
 /// How a database is restored, in the words of the command line.
@@ -157,27 +167,29 @@ pub(super) fn show(
     context: &Context,
     restored: &Restored,
     globals: Option<&RestoredGlobals>,
+    lost: &[Lost],
 ) -> Result<Outcome> {
     for notice in &restored.notices {
         context.progress.notice(notice);
     }
     context.progress.finish();
     context.output.result(
-        || text(restored),
+        || source::lost_text(lost) + &text(restored),
         || {
             let mut value = ops::as_json::restored(restored);
             if let Some(globals) = globals {
                 value["globals"] = json!(globals);
             }
-            value
+            source::with_lost(value, lost)
         },
     )?;
-    Ok(match restored.verdict() {
+    let outcome = match restored.verdict() {
         Verdict::Equal => Outcome::Done,
         Verdict::NotComparable => Outcome::Unchecked,
         Verdict::Missing => Outcome::Missing,
         _ => Outcome::Damaged,
-    })
+    };
+    Ok(source::salvaged(outcome, lost))
 }
 
 pub(super) fn text(restored: &Restored) -> String {

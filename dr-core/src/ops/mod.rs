@@ -25,7 +25,7 @@ mod tests;
 mod verify;
 
 pub use crate::sql::cluster::{ClusterContents, ClusterDatabase};
-pub use crate::sql::reader::ReadOptions;
+pub use crate::sql::reader::{Damage, ReadOptions};
 pub use backup::{BackupOptions, CancellationToken, Receipt, backup};
 pub use convert::{ConvertOptions, Converted, ConvertedTable, convert};
 pub use extract::{ExtractOptions, Extracted, ExtractedTable, extract};

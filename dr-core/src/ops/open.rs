@@ -289,7 +289,7 @@ async fn set_aside(
         path.display()
     ));
     let mut file = tokio::fs::File::from_std(file);
-    let mut input = decompress(input, method);
+    let mut input = options.until_damage(decompress(input, method));
     while let Some(piece) = input.try_next().await? {
         file.write_all(&piece).await.map_err(failed)?;
     }

@@ -12,6 +12,7 @@ use super::verify::{VerifyOptions, read_entries};
 use crate::dump::{Data, Dump, LargeObjectPiece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Evidence};
+use crate::sql::reader::Damage;
 use crate::toc::{EntryId, Index, Kind, Toc};
 
 /// What is left of a damaged dump.
@@ -34,9 +35,10 @@ impl std::fmt::Debug for Salvaged {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Lost {
-    /// The entry's id in the dump.
-    pub entry: u32,
-    /// The entry as a person reads it, such as `TABLE DATA shop.orders`, or one large object of it.
+    /// The entry's id in the dump; `None` where there is no telling which entries there were.
+    pub entry: Option<u32>,
+    /// The entry as a person reads it, such as `TABLE DATA shop.orders`, one large object of it, or
+    /// what stood behind a damage.
     pub what: String,
     /// Why, causes included.
     pub why: String,
@@ -45,6 +47,8 @@ pub struct Lost {
 /// Reads all data of a dump as [`verify_dump`](super::verify_dump) does, and leaves out what cannot
 /// be read: rows of tables (their definitions stay, so that the rows may come from somewhere else),
 /// single large objects, and foreign keys to tables whose rows are lost, which could not be made.
+/// `damage` is what was met when the dump was opened, if it was opened by
+/// [`ReadOptions::salvage`](super::ReadOptions::salvage).
 ///
 /// Whole entries are intact or lost. Rows that stand before a damage in the same entry are not
 /// taken: nothing vouches for them. Formats without checksums can hold damage that nobody can tell;
@@ -53,10 +57,12 @@ pub struct Lost {
 /// # Examples
 ///
 /// ```no_run
-/// use dr_core::ops::{ReadOptions, VerifyOptions, open_dump, salvage};
+/// use dr_core::ops::{Damage, ReadOptions, VerifyOptions, open_dump, salvage};
 /// # async fn after_the_flood() -> dr_core::Result<()> {
-/// let dump = open_dump("half-written.dump".as_ref(), &ReadOptions::new()).await?;
-/// let salvaged = salvage(dump, &VerifyOptions::new().jobs(4)).await?;
+/// let damage = Damage::new();
+/// let reading = ReadOptions::new().salvage(damage.clone());
+/// let dump = open_dump("half-written.sql.gz".as_ref(), &reading).await?;
+/// let salvaged = salvage(dump, &damage, &VerifyOptions::new().jobs(4)).await?;
 /// for lost in &salvaged.lost {
 ///     eprintln!("lost: {}: {}", lost.what, lost.why);
 /// }
@@ -68,7 +74,11 @@ pub struct Lost {
 /// # Errors
 ///
 /// `Bug` if a task dies. What is damaged is no error here.
-pub async fn salvage(dump: Arc<dyn Dump>, options: &VerifyOptions) -> Result<Salvaged> {
+pub async fn salvage(
+    dump: Arc<dyn Dump>,
+    damage: &Damage,
+    options: &VerifyOptions,
+) -> Result<Salvaged> {
     let mut failed: BTreeMap<EntryId, Error> = BTreeMap::new();
     read_entries(&dump, options, |id, outcome| {
         if let Err(error) = outcome {
@@ -111,30 +121,49 @@ pub async fn salvage(dump: Arc<dyn Dump>, options: &VerifyOptions) -> Result<Sal
     for (id, table) in keys {
         if let Some(entry) = index.get(dump.toc(), id) {
             lost.push(Lost {
-                entry: id.0,
+                entry: Some(id.0),
                 what: entry.to_string(),
                 why: format!("it refers to {table}, whose rows are lost"),
             });
         }
     }
-    lost.sort_by_key(|lost| index.position(EntryId(lost.entry)));
+    lost.sort_by_key(|lost| lost.entry.and_then(|id| index.position(EntryId(id))));
     let dump: Arc<dyn Dump> = match lost.is_empty() {
         true => dump,
         false => Arc::new(Left::of(dump, toc, objects, lost_objects)),
     };
+    lost.extend(damage.take().iter().map(Lost::behind));
     Ok(Salvaged { dump, lost })
 }
 
 impl Lost {
     fn of(id: EntryId, what: impl std::fmt::Display, error: &Error) -> Self {
-        let causes = as_json::causes(error);
-        let why: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
         Self {
-            entry: id.0,
+            entry: Some(id.0),
             what: what.to_string(),
-            why: why.join(": "),
+            why: with_causes(error),
         }
     }
+
+    /// What stood behind a damage that was met when the dump was opened.
+    fn behind(error: &Error) -> Self {
+        let what = match (error.entry(), error.offset()) {
+            (Some(entry), _) => entry.to_owned(),
+            (None, Some(offset)) => format!("everything from byte {offset} on"),
+            (None, None) => "everything behind a damage".to_owned(),
+        };
+        Self {
+            entry: None,
+            what,
+            why: with_causes(error),
+        }
+    }
+}
+
+fn with_causes(error: &Error) -> String {
+    let causes = as_json::causes(error);
+    let why: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
+    why.join(": ")
 }
 
 /// Reads one large object to its end.

@@ -4,6 +4,7 @@
 //! ([`lexer`]), given a table of contents ([`reader`]) and put together ([`writer`]).
 
 pub mod cluster;
+mod damage;
 mod draft;
 mod header;
 pub(crate) mod holdings;

@@ -27,6 +27,8 @@ use crate::pipeline::compression::{Method, decompress};
 use crate::pipeline::streams::stream_of;
 use crate::toc::{EntryId, Toc};
 
+pub use super::damage::Damage;
+
 /// How a dump is read.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -35,6 +37,7 @@ pub struct ReadOptions {
     watch: Watch,
     spool: Option<PathBuf>,
     wanted: Wanted,
+    salvage: Option<Damage>,
 }
 
 impl ReadOptions {
@@ -93,6 +96,24 @@ impl ReadOptions {
         match &self.wanted {
             Wanted::Named(name) => Some(name),
             Wanted::Only | Wanted::Globals => None,
+        }
+    }
+
+    /// Takes what stands in front of a damage: of a script that is cut short or cannot be read on
+    /// the statements and rows before, of a file whose compression breaks off what it held until
+    /// there. Each damage is noted, to be told with what [`salvage`](crate::ops::salvage) finds
+    /// lost. Not for the scripts of pg_dumpall.
+    #[must_use]
+    pub fn salvage(mut self, damage: Damage) -> Self {
+        self.salvage = Some(damage);
+        self
+    }
+
+    /// The bytes up to a damage, if one is to be survived.
+    pub(crate) fn until_damage(&self, bytes: ByteStream) -> ByteStream {
+        match &self.salvage {
+            Some(damage) => damage.until(bytes),
+            None => bytes,
         }
     }
 
@@ -200,25 +221,33 @@ enum Taking {
 }
 
 impl Taking {
-    async fn take(self, piece: Piece, options: &ReadOptions) -> Result<Self> {
+    async fn take(&mut self, piece: Piece, options: &ReadOptions) -> Result<()> {
         match self {
             Self::One(builder) if cluster::begins(&piece) && builder.is_untouched() => {
-                Ok(Self::Several(Box::new(Cluster::new(
-                    builder.store,
+                let cluster = Cluster::new(
+                    std::mem::replace(&mut builder.store, Store::Nowhere),
                     options.wanted.clone(),
                     options.limits.clone(),
                     options.watch.clone(),
-                ))))
+                );
+                *self = Self::Several(Box::new(cluster));
+                Ok(())
             }
-            Self::One(mut builder) => {
-                builder.take(piece).await?;
-                Ok(Self::One(builder))
-            }
-            Self::Several(mut cluster) => {
-                cluster.take(piece).await?;
-                Ok(Self::Several(cluster))
-            }
+            Self::One(builder) => builder.take(piece).await,
+            Self::Several(cluster) => cluster.take(piece).await,
         }
+    }
+
+    /// Survives a damage, if that is wanted and can be.
+    fn survive(&mut self, error: Error, options: &ReadOptions) -> Result<()> {
+        let (Self::One(builder), Some(damage)) = (self, &options.salvage) else {
+            return Err(error);
+        };
+        damage.note(error)?;
+        if let Some(lost) = builder.break_off() {
+            damage.note(lost)?;
+        }
+        Ok(())
     }
 }
 
@@ -240,11 +269,20 @@ async fn read_from(input: Reader, again: Option<PathBuf>, options: &ReadOptions)
     let builder = Builder::new(store, options.limits.clone(), options.watch.clone());
     let mut taking = Taking::One(Box::new(builder));
     let mut lexer = Lexer::new(&options.limits);
-    let mut input = decompress(input, method);
+    let mut input = options.until_damage(decompress(input, method));
+    let mut damaged = None;
     let mut ended = false;
-    loop {
-        while let Some(piece) = lexer.next_piece()? {
-            taking = taking.take(piece, options).await?;
+    'script: loop {
+        loop {
+            let taken = match lexer.next_piece() {
+                Ok(Some(piece)) => taking.take(piece, options).await,
+                Ok(None) => break,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = taken {
+                damaged = Some(error);
+                break 'script;
+            }
         }
         if ended {
             break;
@@ -258,6 +296,14 @@ async fn read_from(input: Reader, again: Option<PathBuf>, options: &ReadOptions)
         }
     }
     let (offset, line) = (lexer.offset(), lexer.line());
+    if damaged.is_none()
+        && let Taking::One(builder) = &taking
+    {
+        damaged = builder.is_cut_short(offset, line);
+    }
+    if let Some(error) = damaged {
+        taking.survive(error, options)?;
+    }
     let script = match taking {
         Taking::One(_) if options.wanted == Wanted::Globals => {
             return Err(Error::new(

@@ -16,15 +16,8 @@ impl Builder {
     /// Ends the script.
     pub(in crate::sql) fn finish(mut self, offset: u64, line: u64) -> Result<Script> {
         self.finish_draft()?;
-        if self.begun && !self.complete {
-            return Err(Error::new(
-                ErrorKind::Format,
-                format!(
-                    "the dump was cut short: its last line, \"PostgreSQL database dump complete\", \
-                     is missing at line {line}"
-                ),
-            )
-            .at_offset(offset));
+        if let Some(error) = self.is_cut_short(offset, line) {
+            return Err(error);
         }
         if !self.begun && self.toc.entries.is_empty() {
             return Err(Error::new(ErrorKind::Format, "holds no SQL statement").at_offset(0));
@@ -46,6 +39,46 @@ impl Builder {
             data: self.data,
             store: self.store,
         })
+    }
+
+    /// The error of a dump that has begun and whose last line was not seen.
+    pub(in crate::sql) fn is_cut_short(&self, offset: u64, line: u64) -> Option<Error> {
+        (self.begun && !self.complete).then(|| {
+            Error::new(
+                ErrorKind::Format,
+                format!(
+                    "the dump was cut short: its last line, \"PostgreSQL database dump complete\", \
+                     is missing at line {line}"
+                ),
+            )
+            .at_offset(offset)
+        })
+    }
+
+    /// Takes what was seen so far for all there is. Rows and statements that were begun are no whole
+    /// entry: they are left out, each with an error that says so.
+    pub(in crate::sql) fn break_off(&mut self) -> Option<Error> {
+        self.complete = true;
+        let begun = self.draft.as_ref().is_some_and(|draft| {
+            let data = matches!(draft.kind(), Kind::TableData | Kind::Blobs);
+            // Of INSERTs and large objects only what comes behind them says that they are all.
+            data && !self.copied || draft.body.is_empty() && !self.copied
+        });
+        if !begun {
+            return None;
+        }
+        self.rows = None;
+        let draft = self.draft.take()?;
+        let (kind, tag) = (draft.kind().clone(), draft.header.tag.clone());
+        let tag = String::from_utf8_lossy(&tag);
+        Some(
+            Error::new(
+                ErrorKind::Format,
+                "it is not whole: it was begun and not ended",
+            )
+            .in_entry(format_args!("{kind} {tag}"))
+            .at_offset(draft.offset),
+        )
     }
 
     /// Keeps a parallel restore, ours or pg_restore's, from emptying a table before it loads the

@@ -93,6 +93,8 @@ pub(super) struct Builder {
     text: u64,
     begun: bool,
     complete: bool,
+    /// Whether the rows of the entry that is being read have come to their end.
+    copied: bool,
     said: HashSet<&'static str>,
 }
 
@@ -129,6 +131,7 @@ impl Builder {
             text: 0,
             begun: false,
             complete: false,
+            copied: false,
             said: HashSet::new(),
         }
     }
@@ -179,9 +182,11 @@ impl Builder {
             }
             PieceKind::CopyStart => {
                 self.keep_marks();
+                self.copied = false;
                 self.copy(&piece)
             }
             PieceKind::CopyEnd => {
+                self.copied = true;
                 // A block without a header is complete with its data.
                 if self.draft.as_ref().is_some_and(|draft| !draft.has_header) {
                     self.finish_draft()?;
@@ -641,6 +646,7 @@ impl Builder {
         draft.access_method = self.access_method.clone();
         draft.search_path = self.search_path.clone();
         self.draft = Some(draft);
+        self.copied = false;
         Ok(())
     }
 
