@@ -1,12 +1,16 @@
 # `make help` lists what there is. Everything is made under target/; nothing else on the machine changes.
 
-.PHONY: help test servers demo install bench fuzz deny doc clean
+.PHONY: help test oracle servers demo install bench fuzz deny doc clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## Fetch servers, then format, clippy on every feature, docs, all tests
 	@scripts/test
+
+oracle: ## Round trips beside stock tools: every server, every extension, every version jump
+	@scripts/servers
+	@DR_ORACLE=all cargo test -p dr-tests --test oracle -- --nocapture $(ORACLE)
 
 servers: ## Put PostgreSQL 13 to 18 and stock clients into target/servers
 	@scripts/servers

@@ -325,6 +325,20 @@ impl Cluster {
         &self.folder
     }
 
+    /// A folder of its own that the server may write to as well; it goes with the cluster.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        let folder = self.folder.join(name);
+        std::fs::create_dir_all(&folder).expect("the cluster's folder is writable");
+        if is_root() {
+            chown(&folder, Some(NOBODY), Some(NOBODY)).expect("root may give folders away");
+        }
+        folder
+    }
+
     /// The data folder, owned by the user the server runs as.
     pub fn data_folder(&self) -> PathBuf {
         self.folder.join("data")

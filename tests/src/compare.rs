@@ -10,9 +10,10 @@ use crate::Database;
 pub fn schema_dump(database: &Database) -> String {
     let dump = database
         .pg_dump(18)
-        .args(["--schema-only", "--encoding=UTF8"])
+        .args(["--schema-only", "--encoding"])
+        .arg(database.client_encoding())
         .output_ok();
-    normalized_schema(dump.text())
+    normalized_schema(&readable(&dump.stdout))
 }
 
 /// A plain dump without what differs from run to run:
@@ -77,44 +78,51 @@ pub type Contents = BTreeMap<String, String>;
 /// server), every sequence (`last_value`, `is_called`), every populated materialized view, and all large
 /// objects. Two databases hold the same data exactly when this is equal.
 pub async fn contents(database: &Database) -> Contents {
-    let relations = database
-        .rows(
-            "SELECT c.relkind::text, c.oid::regclass::text
-             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE c.relkind IN ('r', 'S', 'm') AND c.relpersistence <> 't' AND c.relispopulated
-               AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')",
-        )
-        .await;
-    let mut queries = vec![
-        "SELECT 'large objects', count(*) || ' ' || coalesce(md5(string_agg(
-             oid || ':' || md5(lo_get(oid)), ',' ORDER BY oid)), '-')
-         FROM pg_largeobject_metadata"
-            .to_owned(),
-    ];
-    for relation in &relations {
-        let [Some(kind), Some(name)] = relation.as_slice() else {
-            panic!("a relation has a kind and a name");
-        };
-        let literal = name.replace('\'', "''");
-        queries.push(match kind.as_str() {
-            "S" => format!("SELECT '{literal}', last_value || ' ' || is_called FROM {name}"),
-            "m" => format!("SELECT '{literal}', {ROWS} FROM {name} t"),
-            _ => format!("SELECT '{literal}', {ROWS} FROM ONLY {name} t"),
-        });
-    }
-    let mut contents = Contents::new();
-    for query in queries {
-        for row in database.rows(&query).await {
-            let [Some(name), Some(content)] = row.as_slice() else {
-                panic!("a content line has two values: {row:?}");
-            };
-            contents.insert(name.clone(), content.clone());
-        }
-    }
-    contents
+    contents_by(database, "attnum")
 }
 
-const ROWS: &str = "count(*) || ' ' || coalesce(md5(string_agg(md5(t::text), '' ORDER BY md5(t::text) COLLATE \"C\")), '-')";
+/// The same with the columns of each row in the order of their names, for tables whose columns may
+/// stand in another order.
+pub(crate) fn contents_by_name(database: &Database) -> Contents {
+    contents_by(database, "attname")
+}
+
+fn contents_by(database: &Database, order: &str) -> Contents {
+    let rows = database.answers(&CONTENTS.replace("(order)", order));
+    rows.into_iter()
+        .map(|row| <[String; 2]>::try_from(row).expect("a content line has two values"))
+        .map(Into::into)
+        .collect()
+}
+
+/// A query that writes the queries; psql runs them, since names need not be UTF-8.
+const CONTENTS: &str = r#"
+SELECT 'large objects', count(*) || ' ' || coalesce(md5(string_agg(oid || ':' || md5(lo_get(oid)), ',' ORDER BY oid)), '-')
+FROM pg_largeobject_metadata;
+SELECT format(
+    CASE c.relkind WHEN 'S' THEN 'SELECT %1$L, last_value || '' '' || is_called FROM %1$s'
+    ELSE 'SELECT %1$L, count(*) || '' '' || coalesce(md5(string_agg(d, '''' ORDER BY d COLLATE "C")), ''-'') '
+        'FROM (SELECT md5(ROW(%2$s)::text) FROM %3$s %1$s) _(d)' END,
+    c.oid::regclass,
+    (SELECT string_agg(quote_ident(attname), ', ' ORDER BY (order)) FROM pg_attribute
+        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
+    CASE c.relkind WHEN 'r' THEN 'ONLY' ELSE '' END)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'S', 'm') AND c.relpersistence <> 't' AND c.relispopulated
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+\gexec
+"#;
+
+/// Text with every byte that is not UTF-8 spelled out, so that different bytes stay different.
+pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => bytes
+            .utf8_chunks()
+            .map(|chunk| format!("{}{}", chunk.valid(), chunk.invalid().escape_ascii()))
+            .collect(),
+    }
+}
 
 /// Panics with the lines that differ when two texts are not equal.
 ///

@@ -8,6 +8,15 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::Cluster;
 use crate::clients::{Stock, stock};
+use crate::compare::readable;
+
+/// What a database may set otherwise and changes how answers are written.
+pub(crate) const SETTLED: &str = "-c DateStyle=ISO,MDY -c IntervalStyle=postgres -c TimeZone=UTC \
+    -c bytea_output=hex -c lc_monetary=C -c search_path=public -c client_min_messages=warning \
+    -c quote_all_identifiers=off -c standard_conforming_strings=on -c extra_float_digits=1";
+
+/// Between the fields of an answer: a character that no name of the tests holds.
+const FIELD: &str = "\u{1f}";
 
 /// A database and how to reach it. A handle: dropping it leaves the database, which goes with its
 /// cluster.
@@ -159,6 +168,39 @@ impl Database {
     /// Run a script with stock psql, as an operator would.
     pub fn psql_file(&self, script: &Path) {
         self.psql().arg("--file").arg(script).output_ok();
+    }
+
+    /// The encoding in which a client gets all it asks for: UTF8, but SQL_ASCII from a database that
+    /// says of its bytes only that they are bytes.
+    pub fn client_encoding(&self) -> &'static str {
+        let asked = self
+            .psql()
+            .args(["-XAtc", "SELECT getdatabaseencoding()"])
+            .output_ok();
+        match asked.text().trim() {
+            "SQL_ASCII" => "SQL_ASCII",
+            _ => "UTF8",
+        }
+    }
+
+    /// The rows of all queries of a script, run by stock psql; what is not UTF-8 is spelled out, and
+    /// SQL null is empty. How values are written does not depend on settings of the database.
+    ///
+    /// # Panics
+    ///
+    /// When a query fails.
+    pub fn answers(&self, script: &str) -> Vec<Vec<String>> {
+        let done = self
+            .psql()
+            .env("PGOPTIONS", SETTLED)
+            .env("PGCLIENTENCODING", self.client_encoding())
+            .args(["-Atq0", "-F", FIELD])
+            .input(script)
+            .output_ok();
+        let rows = done.stdout.split(|byte| *byte == 0);
+        rows.filter(|row| !row.is_empty())
+            .map(|row| readable(row).split(FIELD).map(str::to_owned).collect())
+            .collect()
     }
 
     /// Stock pg_dump of this client major on this database.

@@ -20,12 +20,16 @@ mod database;
 mod dice;
 mod dr;
 mod embedded;
+mod extensions;
 mod fixture;
 mod keeper;
 mod oracle;
+mod portrait;
 mod proxy;
 mod remote;
+mod round_trip;
 mod source;
+mod suite;
 pub mod tls;
 
 pub use clients::{Finished, Stock, client, stock, tool};
@@ -38,11 +42,15 @@ pub use database::Database;
 pub use dice::Dice;
 pub use dr::{dr, dr_binary};
 pub use embedded::{back_up, restore_latest};
+pub use extensions::make_extensions;
 pub use fixture::Polling;
 pub use oracle::{assert_same_toc, stock_toc, toc_differences};
+pub use portrait::{Likeness, Portrait};
 pub use proxy::{Fault, Proxy, Way};
 pub use remote::{RemoteServer, RemoteStore};
+pub use round_trip::{Report, Route};
 pub use source::{Source, ended, files_below, signal, start, through};
+pub use suite::Suite;
 
 use std::path::{Path, PathBuf};
 

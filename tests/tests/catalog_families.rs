@@ -4,6 +4,7 @@
 use dr_core::ErrorKind;
 use dr_core::pg::catalog::{self, Catalog, Scope};
 use dr_core::pg::{ConnInfo, Environment, Session, SessionOptions};
+use dr_core::toc::Kind;
 use dr_tests::{ALL_MAJORS, Cluster, Database, assert_same_toc, fixture, stock_toc};
 
 async fn read_as(database: &Database, user: &str, scope: &Scope) -> dr_core::Result<Catalog> {
@@ -31,7 +32,18 @@ async fn same_on_every_server(file: &str, name: &str) {
     for major in ALL_MAJORS {
         let database = Cluster::shared(major).create_database(name).await;
         database.psql_file(&fixture(file));
-        let expected = stock_toc(&database, 18, &[]);
+        let mut expected = stock_toc(&database, 18, &[]);
+        // pg_dump 18 gives subscriptions options that older servers do not take back.
+        for entry in &mut expected.entries {
+            if entry.kind == Kind::Subscription && major < 16 {
+                let text = String::from_utf8_lossy(&entry.definition);
+                let mut text = text.replace(", run_as_owner = true", "");
+                if major < 14 {
+                    text = text.replace(", streaming = off", "");
+                }
+                entry.definition = text.into();
+            }
+        }
         let found = read(&database).await;
         println!("server {major}: {} entries", expected.entries.len());
         assert_same_toc(&expected, &found.toc, &|_| true);

@@ -200,15 +200,6 @@ async fn families_that_are_not_relations_restore_to_the_same_database() {
         for file in ["families.sql", "rare.sql"] {
             let source = cluster.create_database("source").await;
             source.psql_file(&fixture(file));
-            if file == "rare.sql" && major < 16 {
-                // As pg_dump 18 writes them, they have options that older servers do not know.
-                source
-                    .sql(
-                        "ALTER SUBSCRIPTION sub SET (slot_name = NONE); DROP SUBSCRIPTION sub; \
-                         DROP SUBSCRIPTION \"Sub scr\"",
-                    )
-                    .await;
-            }
             let target = cluster.create_database("target").await;
             // pg_dump writes the privileges on schema public against those it has from 15 on; stock
             // pg_restore leaves what an older server gave beyond them.

@@ -92,13 +92,17 @@ impl NewPlace {
     ) -> Result<()> {
         let of_toc = toc.database_options();
         let mut facts = source.clone();
-        if facts.encoding.is_empty() {
-            facts.encoding = of_toc.encoding.unwrap_or_else(|| toc.encoding.clone());
-            facts.collate = of_toc.collate.unwrap_or_default();
-            facts.ctype = of_toc.ctype.unwrap_or_default();
-            facts.locale_provider = of_toc.provider.unwrap_or_default();
-            facts.locale = of_toc.locale;
-            facts.icu_rules = of_toc.icu_rules;
+        // What the dump says of the database itself goes first: its encoding is not that of the dump,
+        // which is all that an archive's header tells.
+        if let Some(encoding) = of_toc.encoding {
+            facts.encoding = encoding;
+            facts.collate = of_toc.collate.unwrap_or(facts.collate);
+            facts.ctype = of_toc.ctype.unwrap_or(facts.ctype);
+            facts.locale_provider = of_toc.provider.unwrap_or(facts.locale_provider);
+            facts.locale = of_toc.locale.or(facts.locale);
+            facts.icu_rules = of_toc.icu_rules.or(facts.icu_rules);
+        } else if facts.encoding.is_empty() {
+            facts.encoding.clone_from(&toc.encoding);
         }
         let mut database = NewDatabase::new(&self.temporary).like(&facts);
         if options.tablespaces
@@ -157,7 +161,16 @@ impl NewPlace {
             Err(_) => promptly(target::maintenance(&self.info)).await,
         };
         let outcome = match conn {
-            Ok(conn) => target::drop_database(&conn, &self.temporary).await,
+            Ok(conn) => match target::drop_database(&conn, &self.temporary).await {
+                // object_in_use: the server drops no database that has subscriptions.
+                Err(error) if error.sqlstate() == Some("55006") => {
+                    match unsubscribe(&self.door).await {
+                        Ok(()) => target::drop_database(&conn, &self.temporary).await,
+                        Err(_) => Err(error),
+                    }
+                }
+                outcome => outcome,
+            },
             Err(error) => Err(error),
         };
         match outcome {
@@ -195,6 +208,11 @@ impl NewPlace {
         }
         Ok(())
     }
+}
+
+async fn unsubscribe(door: &Door) -> Result<()> {
+    let session = door.open().await?;
+    target::drop_subscriptions(session.conn()).await
 }
 
 /// Waits until everything committed so far is on disk, also by sessions that did not wait.

@@ -204,7 +204,8 @@ pub(super) async fn sequences(
 /// The value in `SELECT pg_catalog.setval('s.q', 42, true);`.
 fn value_set(entry: &Entry) -> Option<(i64, bool)> {
     debug_assert_eq!(entry.kind, Kind::SequenceSet);
-    let text = std::str::from_utf8(&entry.definition).ok()?;
+    // The name may be in any encoding; what follows it is ASCII.
+    let text = String::from_utf8_lossy(&entry.definition);
     let (_, arguments) = text.trim_end().trim_end_matches(';').rsplit_once('\'')?;
     let mut arguments = arguments.trim_end_matches(')').split(',').skip(1);
     let value = arguments.next()?.trim().parse().ok()?;
@@ -323,6 +324,15 @@ mod tests {
         let value = |definition: &'static str| {
             let mut entry = Entry::new(EntryId(1), Kind::SequenceSet, "q");
             entry.definition = definition.into();
+            entry.definition = entry
+                .definition
+                .iter()
+                .map(|byte| match byte {
+                    b'?' => 0xe9,
+                    byte => *byte,
+                })
+                .collect::<Vec<u8>>()
+                .into();
             value_set(&entry)
         };
         assert_eq!(
@@ -332,6 +342,11 @@ mod tests {
         assert_eq!(
             value("SELECT pg_catalog.setval('s.\"q, 7\"', -1, false);\n"),
             Some((-1, false))
+        );
+        // In LATIN1.
+        assert_eq!(
+            value("SELECT pg_catalog.setval('\"s?\".\"q?\"', 7, true);\n"),
+            Some((7, true))
         );
         assert_eq!(value("SELECT something();"), None);
     }

@@ -25,9 +25,11 @@ pub(super) struct Door {
 }
 
 /// Values are written the same way however the database or the role is set up, both when they are
-/// read and when they are read back. These are what pg_dump and dr's own dumps pin.
-const FORMATS: &str = "SET DateStyle = ISO; SET IntervalStyle = postgres; \
-    SET extra_float_digits = 3; SET bytea_output = hex;\n";
+/// read and when they are read back. These are what pg_dump and dr's own dumps pin; and a database
+/// set up with `array_nulls = off`, which pg_restore heeds, would take NULL in an array for a word,
+/// one with `quote_all_identifiers` would write names with quotes into the settings of functions.
+const FORMATS: &str = "SET DateStyle = ISO; SET IntervalStyle = postgres; SET array_nulls = on; \
+    SET quote_all_identifiers = off; SET extra_float_digits = 3; SET bytea_output = hex;\n";
 
 /// A database may be read-only by default; and where every commit waits for the disk a restore of
 /// many tables takes many times as long. The last statement of a restore waits, for all of them.

@@ -58,11 +58,12 @@ pub(crate) async fn read(reading: &mut Reading<'_>) -> Result<()> {
             if oid == 0 && option != "HANDLER" {
                 continue;
             }
-            let dumped = reading
-                .objects
-                .find(FUNCTIONS, oid)
-                .is_some_and(|id| reading.objects.get(id).dump.any());
-            complete &= dumped;
+            // PostgreSQL's own functions and those of extensions are not dumped and will be there;
+            // pg_dump leaves them out and writes a statement that then fails.
+            complete &= reading.objects.find(FUNCTIONS, oid).is_none_or(|id| {
+                let function = reading.objects.get(id);
+                function.extension_member || function.dump.any()
+            });
             let schema = row.opt_text(&format!("{column}_schema"))?;
             let function = row.opt_text(&format!("{column}_name"))?;
             let _ = write!(

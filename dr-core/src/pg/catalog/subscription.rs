@@ -43,8 +43,9 @@ pub(crate) async fn read(reading: &mut Reading<'_>) -> Result<()> {
     let (password, run_as_owner, origin) = if reading.since(16) {
         ("s.subpasswordrequired", "s.subrunasowner", "s.suborigin")
     } else {
-        // Before there was a choice they ran as their owner.
-        ("true", "true", "'any'")
+        // They ran as their owner and there was no choice. pg_dump 18 writes that down, and then the
+        // server that was dumped does not take it back: it does not know the option.
+        ("true", "false", "'any'")
     };
     let failover = if reading.since(17) {
         "s.subfailover"
@@ -72,7 +73,8 @@ pub(crate) async fn read(reading: &mut Reading<'_>) -> Result<()> {
         let quoted = identifier(&name).into_owned();
         let owner = owner::of_row(&row, "subscription", &name)?;
         let mut settled = Settled::new(Kind::Subscription, &*name, owner);
-        settled.definition = format!("CREATE SUBSCRIPTION {quoted} {};\n", rest(&row)?);
+        let rest = rest(&row, reading.since(14))?;
+        settled.definition = format!("CREATE SUBSCRIPTION {quoted} {rest};\n");
         settled.drop = format!("DROP SUBSCRIPTION {quoted};\n");
         settled.comment_on = Some(("SUBSCRIPTION", quoted));
         reading.add_settled(ObjectKind::Subscription, &row, &name, None, settled)?;
@@ -80,8 +82,8 @@ pub(crate) async fn read(reading: &mut Reading<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What follows the name.
-fn rest(row: &Row) -> Result<String> {
+/// What follows the name; `streams` if the server knows the option of that name.
+fn rest(row: &Row, streams: bool) -> Result<String> {
     let publications: Vec<String> = row
         .texts("subpublications")?
         .iter()
@@ -101,7 +103,8 @@ fn rest(row: &Row) -> Result<String> {
     sql.push_str(match row.text("streaming")?.as_str() {
         "t" => ", streaming = on",
         "p" => ", streaming = parallel",
-        _ => ", streaming = off",
+        _ if streams => ", streaming = off",
+        _ => "",
     });
     for (present, option) in [
         (on("two_phase")?, "two_phase = on"),

@@ -256,6 +256,32 @@ pub async fn drop_database(conn: &Conn, name: &str) -> Result<()> {
     .await
 }
 
+/// Drops the subscriptions of the database that `conn` is in, which could not be dropped itself with
+/// them. What they would have replicated from is not asked and its slots are left alone: they may be
+/// in use by the database that was dumped.
+///
+/// # Errors
+///
+/// `Server`.
+pub async fn drop_subscriptions(conn: &Conn) -> Result<()> {
+    let rows = conn
+        .rows(
+            "SELECT s.subname::text AS name FROM pg_catalog.pg_subscription s \
+             JOIN pg_catalog.pg_database d ON d.oid = s.subdbid \
+             WHERE d.datname = pg_catalog.current_database()",
+        )
+        .await?;
+    for row in rows {
+        let name = identifier(&row.text("name")?).into_owned();
+        conn.run(&format!("ALTER SUBSCRIPTION {name} DISABLE"))
+            .await?;
+        conn.run(&format!("ALTER SUBSCRIPTION {name} SET (slot_name = NONE)"))
+            .await?;
+        conn.run(&format!("DROP SUBSCRIPTION {name}")).await?;
+    }
+    Ok(())
+}
+
 fn taken(error: Error, name: &str) -> Error {
     // duplicate_database
     if error.sqlstate() != Some("42P04") {

@@ -12,7 +12,7 @@ mod preamble;
 
 pub use content::{Content, content};
 pub use database::{
-    NewDatabase, check_writable, create, drop_database, exists, maintenance, maintenance_in,
-    rename, unused,
+    NewDatabase, check_writable, create, drop_database, drop_subscriptions, exists, maintenance,
+    maintenance_in, rename, unused,
 };
 pub use preamble::{Preamble, connect};
