@@ -62,7 +62,7 @@ impl Builder {
         let begun = self.draft.as_ref().is_some_and(|draft| {
             let data = matches!(draft.kind(), Kind::TableData | Kind::Blobs);
             // Of INSERTs and large objects only what comes behind them says that they are all.
-            data && !self.copied || draft.body.is_empty() && !self.copied
+            !self.copied && (data || draft.body.is_empty())
         });
         if !begun {
             return None;
