@@ -53,7 +53,8 @@ async fn loaded(cluster: &std::sync::Arc<Cluster>, name: &str, label: &str) -> D
     source
         .sql(
             "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'nasty_owner') \
-             THEN CREATE ROLE nasty_owner; CREATE ROLE \"nasty;reader\"; END IF; END $$",
+             THEN CREATE ROLE nasty_owner; CREATE ROLE \"nasty;reader\"; END IF; \
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
         )
         .await;
     source.psql_file(&fixture(name));
