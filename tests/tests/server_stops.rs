@@ -11,8 +11,10 @@ const MAJOR: u32 = 18;
 const ROUNDS: u32 = 2;
 
 /// Why a run ended is told in the server's words, to those it had let in and to those it did not let
-/// in any more; or no server was there any more.
-const REASONS: [&str; 3] = [
+/// in any more; or no server was there any more; or what was still on its way to it met a closed
+/// socket, whose reset takes the server's last words along.
+const REASONS: [&str; 4] = [
+    "connection closed",
     "terminating connection due to administrator command",
     "the database system is shutting down",
     "cannot reach a server",
