@@ -21,4 +21,4 @@ pub use files::{DirectoryFiles, files, files_of_version};
 const TOC: &str = "toc.dat";
 
 /// Roles and tablespaces, where the dump has them. pg_restore does not look at it; psql runs it.
-const GLOBALS: &str = "globals.sql";
+pub(crate) const GLOBALS: &str = "globals.sql";

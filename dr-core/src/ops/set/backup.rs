@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, stream};
 
 use super::super::backup::{BackupOptions, Receipt, backup};
-use crate::archive::directory;
+use crate::archive::directory::{self, GLOBALS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{ByteStream, Evidence, FileInfo, Files};
 use crate::pg::{ConnInfo, DumpOptions, Session, SessionOptions, databases};
@@ -282,9 +282,6 @@ impl Excluded {
         ))
     }
 }
-
-/// What psql makes the globals from, by this name.
-const GLOBALS: &str = "globals.sql";
 
 /// The files of a set: the script of the globals. Which backups belong to it says its mark.
 struct SetFiles {
