@@ -200,13 +200,15 @@ fn sync(path: &Path) -> Result<()> {
 
 /// Writes one file and flushes it to disk.
 async fn write_file(path: &Path, mut content: ByteStream) -> Result<()> {
+    let failed = |error| about(path, "cannot write it", error);
+    // Made here, not on a thread: one that is still at it when another file fails would put a file
+    // into the folder while that is removed, and the folder would stay.
     if let Some(folder) = path.parent() {
-        tokio::fs::create_dir_all(folder)
-            .await
+        std::fs::create_dir_all(folder)
             .map_err(|error| about(folder, "cannot make the folder", error))?;
     }
-    let failed = |error| about(path, "cannot write it", error);
-    let mut file = tokio::fs::File::create_new(path).await.map_err(failed)?;
+    let file = std::fs::File::create_new(path).map_err(failed)?;
+    let mut file = tokio::fs::File::from_std(file);
     while let Some(piece) = content.try_next().await? {
         file.write_all(&piece).await.map_err(failed)?;
     }
@@ -304,6 +306,41 @@ mod tests {
         let path = place.path().join("archive");
         let error = export(&Two { broken: true }, &path, 2).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Integrity);
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+    }
+
+    /// Many files, one of them broken as soon as it is opened, while others are being made.
+    struct Many;
+
+    impl Files for Many {
+        fn list(&self) -> Vec<FileInfo> {
+            (0..16)
+                .map(|number| FileInfo {
+                    name: format!("{number}.dat"),
+                    size_hint: None,
+                })
+                .collect()
+        }
+
+        fn open<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ByteStream>> {
+            async move {
+                if name == "9.dat" {
+                    return Err(Error::new(ErrorKind::Integrity, "broken"));
+                }
+                Ok(stream::iter([Ok(Bytes::from_static(b"content"))]).boxed())
+            }
+            .boxed()
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn files_that_are_being_made_when_another_fails_do_not_stay() {
+        let place = tempfile::tempdir().unwrap();
+        for round in 0..200 {
+            let path = place.path().join(round.to_string());
+            let error = export(&Many, &path, 16).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Integrity);
+        }
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
     }
 
