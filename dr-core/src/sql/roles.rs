@@ -3,6 +3,7 @@
 //!
 //! Used by the reader of cluster dumps.
 
+use super::script::not_whole;
 use super::statement::Setting as SessionSetting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::globals::{Globals, Label, Membership, Parameter, Role, Setting, Tablespace};
@@ -28,6 +29,9 @@ impl GlobalsReader {
     /// read. The statement is not repeated: it may hold a password.
     pub(super) fn take(&mut self, text: &[u8]) -> Result<()> {
         if let Some(setting) = SessionSetting::of(text) {
+            if !setting.is_whole {
+                return Err(Error::new(ErrorKind::Format, not_whole(&setting)));
+            }
             if setting.name == "client_encoding" {
                 self.encoding = String::from_utf8_lossy(&setting.word()).to_ascii_uppercase();
             }

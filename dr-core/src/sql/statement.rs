@@ -13,6 +13,9 @@ use crate::toc::Kind;
 pub(super) struct Setting {
     pub(super) name: String,
     pub(super) value: Vec<u8>,
+    /// Whether the statement says nothing else: where a quote was damaged, the value takes in what
+    /// stands behind it, which must not go with a setting that is not kept.
+    pub(super) is_whole: bool,
 }
 
 impl Setting {
@@ -30,8 +33,10 @@ impl Setting {
             let (true, Some(Word::String(value))) = (words.eat_sign(b','), words.next()) else {
                 return None;
             };
+            let is_plain = words.eat_sign(b',') && words.next().is_some() && words.eat_sign(b')');
             return Some(Self {
                 name: String::from_utf8(name).ok()?.to_ascii_lowercase(),
+                is_whole: is_plain && words.is_at_end() && !value.contains(&b'\n'),
                 value: if value.is_empty() {
                     b"''".to_vec()
                 } else {
@@ -47,6 +52,7 @@ impl Setting {
             };
             return Some(Self {
                 name: String::from_utf8(name).ok()?,
+                is_whole: words.is_at_end(),
                 value: b"DEFAULT".to_vec(),
             });
         }
@@ -78,6 +84,7 @@ impl Setting {
         Some(Self {
             name,
             value: value.to_vec(),
+            is_whole: are_values(words),
         })
     }
 
@@ -106,6 +113,27 @@ impl Setting {
                 | "escape_string_warning"
                 | "row_security"
         )
+    }
+}
+
+/// Whether these are the values of a setting, one or several, on one line, and nothing behind them.
+fn are_values(mut words: Words<'_>) -> bool {
+    loop {
+        let _ = words.eat_sign(b'-') || words.eat_sign(b'+');
+        match words.next() {
+            Some(Word::String(value)) if value.contains(&b'\n') => return false,
+            Some(Word::Plain(_)) => {
+                // A number with a point is several words.
+                while words.eat_sign(b'.') {
+                    let _ = words.next();
+                }
+            }
+            Some(Word::Quoted(_) | Word::String(_)) => {}
+            _ => return false,
+        }
+        if !words.eat_sign(b',') {
+            return words.is_at_end();
+        }
     }
 }
 
@@ -797,6 +825,23 @@ mod tests {
             let setting = Setting::of(statement.as_bytes()).expect("setting");
             assert_eq!(setting.name, name);
             assert_eq!(String::from_utf8_lossy(&setting.word()), word);
+        }
+        for (statement, is_whole) in [
+            ("SET x = -1.5, a, 'b' ;", true),
+            ("SET x TO 'a';", true),
+            ("SET default_tablespace = \"two\nlines\";", true),
+            ("SET x = ';\n\nCREATE TABLE a (b text DEFAULT ';", false),
+            ("SET x = on\n\nCREATE TABLE a (b text);", false),
+            ("SELECT pg_catalog.set_config('x', '', false);", true),
+            (
+                "SELECT pg_catalog.set_config('x', '', false)\nCREATE TABLE a (b int);",
+                false,
+            ),
+            ("RESET ROLE;", true),
+            ("RESET ROLE CREATE TABLE a (b int);", false),
+        ] {
+            let setting = Setting::of(statement.as_bytes()).expect("setting");
+            assert_eq!(setting.is_whole, is_whole, "{statement}");
         }
         assert!(Setting::of(b"SELECT 1;").is_none());
         assert!(Setting::of(b"SET CONSTRAINTS ALL DEFERRED;").is_none());

@@ -57,6 +57,12 @@ impl<'a> Words<'a> {
         self.text
     }
 
+    /// Whether nothing is left but the sign that ends a statement.
+    pub(crate) fn is_at_end(mut self) -> bool {
+        let _ = self.eat_sign(b';');
+        self.peek().is_none()
+    }
+
     /// The next word, left in place.
     pub(crate) fn peek(&self) -> Option<Word> {
         self.clone().next()

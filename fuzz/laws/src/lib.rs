@@ -6,6 +6,7 @@
 //! than the tests do. `docs/fuzzing.md` says what the laws are and how they are run.
 
 pub mod archive;
+pub mod cluster;
 pub mod conninfo;
 pub mod custom;
 pub mod lexer;
@@ -37,5 +38,5 @@ macro_rules! laws {
 }
 
 laws!(
-    archive, conninfo, custom, lexer, marks, pattern, plan, rows, script, toc, verify
+    archive, cluster, conninfo, custom, lexer, marks, pattern, plan, rows, script, toc, verify
 );

@@ -61,13 +61,19 @@ async fn held(text: Vec<u8>) {
     }
 }
 
-async fn read(text: Vec<u8>) -> Result<Arc<dyn Dump>> {
+/// Small limits, and a spool in memory where there is one.
+pub(crate) fn limited() -> ReadOptions {
+    let limits = "statement=1MiB,toc_bytes=4MiB".parse();
+    let options = ReadOptions::new().limits(limits.expect("limits"));
     let memory = Path::new("/dev/shm");
-    let mut options = ReadOptions::new().limits("statement=1MiB,toc_bytes=4MiB".parse()?);
-    if memory.is_dir() {
-        options = options.spool_in(memory);
+    match memory.is_dir() {
+        true => options.spool_in(memory),
+        false => options,
     }
-    open_script(Box::pin(std::io::Cursor::new(text)), &options).await
+}
+
+async fn read(text: Vec<u8>) -> Result<Arc<dyn Dump>> {
+    open_script(Box::pin(std::io::Cursor::new(text)), &limited()).await
 }
 
 async fn collect(bytes: ByteStream) -> Result<Vec<u8>> {

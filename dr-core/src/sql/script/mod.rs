@@ -24,7 +24,7 @@ use super::statement::{
 use crate::text::words::{Name, Word, Words};
 use ending::strip_session_authorization;
 use evidence::Rows;
-pub(super) use settings::{argument, connect_target};
+pub(super) use settings::{argument, connect_target, not_whole};
 
 use crate::digest::{RowsDigest, RowsHasher};
 use crate::error::{Error, ErrorKind, Result};

@@ -33,6 +33,9 @@ const UNSAFE_ENCODINGS: &[&str] = &[
 impl Builder {
     /// Takes a setting; false if it is part of what a definition does.
     pub(super) fn setting(&mut self, setting: &Setting, piece: &Piece) -> Result<bool> {
+        if !setting.is_whole {
+            return Err(at(piece, ErrorKind::Format, &not_whole(setting)));
+        }
         let has_header = self.draft.as_ref().is_some_and(|draft| draft.has_header);
         let is_acl = self
             .draft
@@ -137,6 +140,15 @@ impl Builder {
         self.access_method = None;
         Ok(())
     }
+}
+
+/// Why a setting is refused that is more than a name and values.
+pub(in crate::sql) fn not_whole(setting: &Setting) -> String {
+    format!(
+        "the setting of {} goes on behind its value: the script is damaged there, or was not made \
+         by pg_dump",
+        setting.name
+    )
 }
 
 pub(in crate::sql) fn argument(line: &[u8]) -> Bytes {
