@@ -153,6 +153,8 @@ impl ClusterBuilder {
             ("shared_buffers", "64MB".to_owned()),
             ("max_connections", "80".to_owned()),
             ("max_wal_size", "2GB".to_owned()),
+            // What is known of a table must not change between two looks at it.
+            ("autovacuum", "off".to_owned()),
             // Thousands of tables may be locked in one snapshot.
             ("max_locks_per_transaction", "512".to_owned()),
         ]);

@@ -60,7 +60,11 @@ impl TextForm {
                     )
                     .caused_by(error)
                 }),
-            Self::ByteMapped => Ok(bytes.iter().map(|byte| char::from(*byte)).collect()),
+            // Most text is ASCII, and a string made of it at once has no room that nobody needs.
+            Self::ByteMapped => Ok(match std::str::from_utf8(bytes) {
+                Ok(text) if text.is_ascii() => text.to_owned(),
+                _ => bytes.iter().map(|byte| char::from(*byte)).collect(),
+            }),
         }
     }
 
@@ -72,6 +76,7 @@ impl TextForm {
     pub fn encode(self, text: &str) -> Bytes {
         match self {
             Self::Utf8 => Bytes::copy_from_slice(text.as_bytes()),
+            Self::ByteMapped if text.is_ascii() => Bytes::copy_from_slice(text.as_bytes()),
             Self::ByteMapped => text
                 .chars()
                 .map(|char| {

@@ -170,7 +170,7 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
             constraint,
             attachments: Vec::new(),
         };
-        reading.indexes.insert(oid, index);
+        reading.indexes.insert(oid, Box::new(index));
     }
     add_attachments(reading)
 }

@@ -121,7 +121,7 @@ pub(crate) struct Reading<'a> {
     /// What is known of the relations.
     pub(crate) tables: Tables,
     /// What is known of the indexes, by oid.
-    pub(crate) indexes: BTreeMap<u32, Index>,
+    pub(crate) indexes: BTreeMap<u32, Box<Index>>,
     /// Extensions the dump makes: name to version.
     pub(crate) extensions: BTreeMap<String, String>,
 }
@@ -251,7 +251,9 @@ pub async fn read(conn: &Conn, scope: &Scope, relations: &[Relation]) -> Result<
         ..
     } = reading;
     let boundaries = objects.add_boundaries();
+    objects.forget_catalog();
     let order = sort::sort(&mut objects, boundaries)?;
+    let bodies = objects.take_bodies();
     let mut out = Out::new(conn.form(), &objects);
     let world = World {
         objects: &objects,
@@ -262,7 +264,7 @@ pub async fn read(conn: &Conn, scope: &Scope, relations: &[Relation]) -> Result<
         labels: &labels,
     };
     database.render(&world, &mut out)?;
-    render::render(&world, &order, &mut out)?;
+    render::render(&world, bodies, &order, &mut out)?;
 
     let toc = Toc {
         database: conn.form().encode(&facts.text("name")?),

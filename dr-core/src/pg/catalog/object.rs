@@ -19,7 +19,7 @@ use super::render::{Out, World};
 pub(crate) struct NodeId(pub(crate) u32);
 
 impl NodeId {
-    fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize - 1
     }
 }
@@ -321,6 +321,14 @@ impl Node {
     }
 }
 
+/// Makes room for one more by an eighth of what is there. Of the largest lists there are, doubling
+/// would leave half empty.
+pub(super) fn grow_little<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact((list.len() / 8).max(64));
+    }
+}
+
 /// Every object known, written or not.
 #[derive(Default)]
 pub(crate) struct Objects {
@@ -349,6 +357,7 @@ impl Objects {
         namespace: Option<NodeId>,
     ) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len() + 1).expect("fewer objects than oids"));
+        grow_little(&mut self.nodes);
         self.nodes.push(Node {
             id,
             kind,
@@ -382,9 +391,21 @@ impl Objects {
         self.by_catalog.insert(catalog_id, id);
     }
 
+    /// Forgets which object stands for which catalog row: what is tied is tied by nodes.
+    pub(crate) fn forget_catalog(&mut self) {
+        self.by_catalog = HashMap::new();
+        self.owners = HashMap::new();
+    }
+
     /// How many there are; ids are 1 to this.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Takes out how each is written, by id: when it is, nobody needs that any more.
+    pub(crate) fn take_bodies(&mut self) -> Vec<Option<Box<dyn Body>>> {
+        let nodes = self.nodes.iter_mut();
+        nodes.map(|node| node.body.take()).collect()
     }
 
     /// All of them, by id.

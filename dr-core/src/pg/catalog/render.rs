@@ -3,7 +3,7 @@
 //!
 //! Used by `catalog` and its families. Knows no SQL.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ use super::TableSource;
 use super::comment::{Comments, Subject};
 use super::index::Index;
 use super::label::Labels;
-use super::object::{NodeId, ObjectKind, Objects};
+use super::object::{Body, NodeId, ObjectKind, Objects, grow_little};
 use super::relation::Tables;
 
 /// What a family may look at while it writes its entries.
@@ -29,7 +29,7 @@ pub(crate) struct World<'a> {
     /// Every relation.
     pub(crate) tables: &'a Tables,
     /// Every index, by oid.
-    pub(crate) indexes: &'a BTreeMap<u32, Index>,
+    pub(crate) indexes: &'a BTreeMap<u32, Box<Index>>,
     /// Every comment.
     pub(crate) comments: &'a Comments,
     /// Every security label.
@@ -93,6 +93,8 @@ pub(crate) struct Out {
     form: TextForm,
     last_id: u32,
     entries: Vec<Entry>,
+    /// Owners, schemas and the like: few, and said again and again.
+    names: HashMap<String, Bytes>,
     /// How the rows of a TABLE DATA entry are read.
     pub(crate) tables: BTreeMap<EntryId, TableSource>,
     /// The value behind a SEQUENCE SET entry.
@@ -110,6 +112,7 @@ impl Out {
             form,
             last_id: u32::try_from(objects.len()).expect("fewer objects than oids"),
             entries: Vec::new(),
+            names: HashMap::new(),
             tables: BTreeMap::new(),
             sequences: BTreeMap::new(),
             large_objects: BTreeMap::new(),
@@ -139,25 +142,30 @@ impl Out {
         if !draft.owner.is_empty() {
             self.roles.insert(draft.owner.clone());
         }
-        let bytes = |text: &str| self.form.encode(text);
-        let optional = |text: &Option<String>| -> Option<Bytes> { text.as_deref().map(bytes) };
+        let form = self.form;
+        let bytes = |text: &str| form.encode(text);
+        let mut name = |name: String| {
+            let known = self.names.entry(name);
+            known.or_insert_with_key(|name| form.encode(name)).clone()
+        };
         let entry = Entry {
             id,
             catalog_id: draft.catalog_id,
             kind: draft.kind,
             section: draft.section,
             tag: bytes(&draft.tag),
-            namespace: optional(&draft.namespace),
-            tablespace: optional(&draft.tablespace),
-            table_access_method: optional(&draft.access_method),
+            namespace: draft.namespace.map(&mut name),
+            tablespace: draft.tablespace.map(&mut name),
+            table_access_method: draft.access_method.map(&mut name),
             relkind: draft.relkind,
-            owner: bytes(&draft.owner),
+            owner: name(draft.owner),
             definition: bytes(&draft.definition),
             drop_statement: bytes(&draft.drop),
-            copy_statement: optional(&draft.copy),
+            copy_statement: draft.copy.as_deref().map(bytes),
             dependencies: draft.needs,
             has_data: draft.has_data,
         };
+        grow_little(&mut self.entries);
         self.entries.push(entry);
         id
     }
@@ -205,11 +213,17 @@ fn reach(objects: &Objects, written: &HashSet<u32>, from: NodeId) -> Vec<EntryId
     found
 }
 
-/// Lets every node that has something to write write it, in the order of the dump.
-pub(crate) fn render(world: &World<'_>, order: &[NodeId], out: &mut Out) -> Result<()> {
+/// Lets every node that has something to write write it, in the order of the dump. A body goes when
+/// it has written: the entries need the memory.
+pub(crate) fn render(
+    world: &World<'_>,
+    mut bodies: Vec<Option<Box<dyn Body>>>,
+    order: &[NodeId],
+    out: &mut Out,
+) -> Result<()> {
     for id in order {
         let node = world.objects.get(*id);
-        if let Some(body) = &node.body
+        if let Some(body) = bodies[id.index()].take()
             && node.dump.any()
         {
             body.render(node, world, out)?;

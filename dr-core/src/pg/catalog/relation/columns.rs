@@ -1,6 +1,9 @@
 //! Columns of tables and views, and which of their marks come from a parent table.
 //! Used by `relation` alone.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use futures::TryStreamExt as _;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -15,8 +18,8 @@ use super::Table;
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// As the server formats it, with its modifier.
-    pub(super) type_name: String,
+    /// As the server formats it, with its modifier; one string for all columns of a type.
+    pub(super) type_name: Arc<str>,
     /// -1 for the default.
     pub(super) statistics: i32,
     pub(super) storage: u8,
@@ -30,12 +33,12 @@ pub(crate) struct Column {
     pub(super) generated: u8,
     pub(super) is_dropped: bool,
     pub(super) is_local: bool,
-    /// `n_distinct=5, …`; may be empty.
-    pub(super) options: String,
-    /// For foreign tables: the inside of an OPTIONS clause; may be empty.
-    pub(super) foreign_options: String,
+    /// `n_distinct=5, …`.
+    pub(super) options: Option<Box<str>>,
+    /// For foreign tables: the inside of an OPTIONS clause.
+    pub(super) foreign_options: Option<Box<str>>,
     /// Where it differs from the type's: qualified and quoted.
-    pub(super) collation: Option<String>,
+    pub(super) collation: Option<Box<str>>,
     pub(super) not_null: Option<Box<NotNull>>,
     /// Whether there is a NOT NULL constraint that existing rows were not checked for.
     pub(super) not_null_is_invalid: bool,
@@ -110,6 +113,7 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
             foreign_options = super::super::foreign::options("a.attfdwoptions"),
         ))
         .await?;
+    let mut types = HashSet::new();
     while let Some(row) = rows.try_next().await? {
         let table = reading.tables.expect_mut(row.get("attrelid")?)?;
         let name = row.text("attname")?;
@@ -141,12 +145,13 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
             _ => None,
         };
         let collation = match row.opt_text("collation")? {
-            Some(collation) => Some(qualified(&row.text("collation_schema")?, &collation)),
+            Some(collation) => Some(qualified(&row.text("collation_schema")?, &collation).into()),
             None => None,
         };
+        let some = |column| Ok::<_, Error>(row.opt_text(column)?.filter(|text| !text.is_empty()));
         table.columns.push(Column {
             name,
-            type_name: row.opt_text("type_name")?.unwrap_or_default(),
+            type_name: shared(&mut types, row.opt_text("type_name")?.unwrap_or_default()),
             statistics: row.get::<Option<i32>>("statistics")?.unwrap_or(-1),
             storage: row.char("attstorage")?,
             type_storage: row.char("typstorage")?,
@@ -155,8 +160,8 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
             generated: row.char("attgenerated")?,
             is_dropped: row.get("attisdropped")?,
             is_local: row.get("attislocal")?,
-            options: row.opt_text("options")?.unwrap_or_default(),
-            foreign_options: row.opt_text("foreign_options")?.unwrap_or_default(),
+            options: some("options")?.map(Into::into),
+            foreign_options: some("foreign_options")?.map(Into::into),
             collation,
             not_null,
             not_null_is_invalid: invalid,
@@ -167,6 +172,18 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<()> {
         table.columns.shrink_to_fit();
     }
     Ok(())
+}
+
+/// The one of these that says the same, or this one, which is then one of these.
+fn shared(known: &mut HashSet<Arc<str>>, text: String) -> Arc<str> {
+    match known.get(&text[..]) {
+        Some(known) => Arc::clone(known),
+        None => {
+            let text: Arc<str> = text.into();
+            known.insert(Arc::clone(&text));
+            text
+        }
+    }
 }
 
 /// What a column's parents have, all of them taken together.

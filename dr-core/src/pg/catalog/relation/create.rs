@@ -267,11 +267,10 @@ fn push_alterations(sql: &mut String, table: &Table, column: &Column) {
         b'l' => alter("COMPRESSION lz4"),
         _ => {}
     }
-    if !column.options.is_empty() {
-        alter(&format!("({})", column.options));
+    if let Some(options) = &column.options {
+        alter(&format!("({options})"));
     }
-    if !column.foreign_options.is_empty() {
-        let options = &column.foreign_options;
+    if let Some(options) = &column.foreign_options {
         let _ = write!(sql, "{column_of} OPTIONS (\n    {options}\n);\n");
     }
 }
