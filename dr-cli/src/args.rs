@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Restore a backup or a dump into a database and prove every table
     Restore(Box<Restore>),
+    /// Compare the rows of a live database with those of a backup or a dump
+    Diff(Box<Diff>),
     /// Take single tables out of a backup or a dump
     Extract(Box<Extract>),
     /// Write a backup or a dump in another format, and prove that it holds the same
@@ -149,6 +151,20 @@ pub(crate) struct Parts {
     /// These tables without their rows
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude_table_data: Vec<String>,
+}
+
+impl Parts {
+    /// Whether nothing was chosen.
+    pub(crate) fn is_everything(&self) -> bool {
+        let lists = [
+            &self.table,
+            &self.exclude_table,
+            &self.schema,
+            &self.exclude_schema,
+            &self.exclude_table_data,
+        ];
+        lists.iter().all(|list| list.is_empty())
+    }
 }
 
 /// What to do with a dump that is damaged.
@@ -326,6 +342,59 @@ pub(crate) struct Verify {
     /// Objects, or live tables, that are read at once
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dr diff latest dbname=shop --repo ./backups                    how many rows differ, table by table
+  dr diff latest dbname=shop -t public.orders --rows text        which rows, and what changed in them
+  dr diff latest dbname=shop --rows csv > differences.csv        a line for each column
+  dr diff ./shop.dump dbname=shop --key public.words=lang,word   by another key than the primary key
+
+Nothing is written to the database. A table is read twice if it is not equal, and rows that may differ are
+set aside in the folder for temporary files (TMPDIR). With --rows the rows are on standard output, as they
+are found, and the report on standard error. The exit code is 0 if all is equal and 3 if not.")]
+pub(crate) struct Diff {
+    /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
+    #[arg(value_name = "BACKUP|FILE")]
+    pub(crate) what: String,
+
+    /// The live database: a libpq connection string or URI
+    #[arg(value_name = "DATABASE")]
+    pub(crate) live: String,
+
+    #[command(flatten)]
+    pub(crate) repo: MaybeRepo,
+
+    #[command(flatten)]
+    pub(crate) of_cluster: OfCluster,
+
+    #[command(flatten)]
+    pub(crate) parts: Parts,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    /// The columns by which the rows of a table are found, instead of its primary key; may be given
+    /// several times
+    #[arg(long, value_name = "TABLE=COLUMN,…")]
+    pub(crate) key: Vec<String>,
+
+    /// Print every row that differs
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) rows: Option<RowsFormat>,
+}
+
+/// How rows that differ are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowsFormat {
+    /// A line for people
+    Text,
+    /// A JSON object a line
+    Json,
+    /// Comma-separated values, a line for each column
+    Csv,
 }
 
 #[derive(Debug, Args)]

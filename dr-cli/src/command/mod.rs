@@ -3,6 +3,7 @@
 mod backup;
 mod completions;
 mod convert;
+mod diff;
 mod extract;
 mod key;
 mod list;
@@ -78,6 +79,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
         Command::Show(options) => show::run(context, &options).await,
         Command::Verify(options) => verify::run(context, &options).await,
         Command::Restore(options) => restore::run(context, &options).await,
+        Command::Diff(options) => diff::run(context, &options).await,
         Command::Extract(options) => extract::run(context, &options).await,
         Command::Convert(options) => convert::run(context, &options).await,
     }

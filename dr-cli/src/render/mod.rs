@@ -4,6 +4,7 @@
 mod error;
 mod human;
 mod progress;
+mod rows;
 mod table;
 
 use std::io::{IsTerminal, Write};
@@ -16,6 +17,7 @@ use crate::args::Global;
 pub(crate) use error::{print_error, print_error_of};
 pub(crate) use human::{bytes, clean, count, duration, time};
 pub(crate) use progress::Progress;
+pub(crate) use rows::DifferentRows;
 pub(crate) use table::{Align, Table};
 
 /// Where results go: text for people, or one JSON document.

@@ -5,13 +5,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    ClusterContents, DumpReport, LiveReport, MemberOutcome, Pruned, Report, Restored,
-    RestoredMember, RestoredSet, SetReceipt,
+    ClusterContents, DiffReport, DumpReport, LiveReport, MemberOutcome, Pruned, Report, Restored,
+    RestoredMember, RestoredSet, RowDifference, SetReceipt,
 };
 use crate::dump::Dump;
 use crate::error::Error;
 use crate::repo::{Backup, Listing, Manifest, Orphan};
-use crate::text::TextForm;
+use crate::text::{TextForm, copy_fields};
 use crate::toc::{Entry, Kind, Toc};
 
 /// An error: kind, message, the facts known, and the causes, each said once.
@@ -178,6 +178,30 @@ pub fn dump_report(report: &DumpReport) -> Value {
 /// A comparison with a live database, with what it comes to.
 pub fn live_report(report: &LiveReport) -> Value {
     with(report, "verdict", report.verdict())
+}
+
+/// The rows of a live database beside a dump's, with what it comes to.
+pub fn diff_report(report: &DiffReport) -> Value {
+    with(report, "verdict", report.verdict())
+}
+
+/// One row that is not the same: `backup` and `live` are its columns, or null where it is not there.
+/// What is not UTF-8 in a value is replaced.
+pub fn row_difference(row: &RowDifference<'_>) -> Value {
+    let side = |line: Option<&[u8]>| {
+        let columns = copy_fields(line?).zip(row.columns).map(|(value, column)| {
+            let value = value.map(|value| String::from_utf8_lossy(&value).into_owned());
+            (column.clone(), Value::from(value))
+        });
+        Some(Value::Object(columns.collect()))
+    };
+    json!({
+        "table": row.table,
+        "difference": row.word(),
+        "key": row.key,
+        "backup": side(row.backup),
+        "live": side(row.live),
+    })
 }
 
 /// A restore, with what the proof comes to.

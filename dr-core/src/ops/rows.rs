@@ -126,6 +126,17 @@ pub async fn rows(dump: Arc<dyn Dump>, toc: Toc, watch: Watch) -> Result<Rows> {
 }
 
 impl Rows {
+    /// Rows of COPY text that come from elsewhere.
+    pub(super) fn of(columns: Vec<String>, encoding: String, data: ByteStream) -> Self {
+        Self {
+            has_no_columns: columns.is_empty(),
+            columns,
+            encoding,
+            data,
+            partial: BytesMut::new(),
+        }
+    }
+
     /// The columns' names, in the form of [`crate::text`]; empty where the dump does not say them.
     pub fn columns(&self) -> &[String] {
         &self.columns

@@ -35,12 +35,11 @@ pub struct CopyFields<'a> {
     rest: Option<&'a [u8]>,
 }
 
-impl<'a> Iterator for CopyFields<'a> {
-    type Item = Option<Cow<'a, [u8]>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl<'a> CopyFields<'a> {
+    /// The next field as it stands in the row.
+    pub(crate) fn next_raw(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest?;
-        let field = match end_of_field(rest) {
+        Some(match end_of_field(rest) {
             Some(end) => {
                 self.rest = Some(&rest[end + 1..]);
                 &rest[..end]
@@ -49,8 +48,15 @@ impl<'a> Iterator for CopyFields<'a> {
                 self.rest = None;
                 rest
             }
-        };
-        Some(match field {
+        })
+    }
+}
+
+impl<'a> Iterator for CopyFields<'a> {
+    type Item = Option<Cow<'a, [u8]>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(match self.next_raw()? {
             b"\\N" => None,
             field => Some(unescape(field)),
         })

@@ -1,7 +1,7 @@
 //! The verb `verify_against_live`: does a live database still hold what a backup does? Table by
 //! table, by the rows and digests recorded when the backup was made; no stored data is read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use super::super::item::Item;
+use super::super::live_tables::{LiveColumns, listed, live_tables, missing_from};
 use super::super::restore::Verdict;
 use crate::digest::RowsDigest;
 use crate::dump::Dump;
@@ -17,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Phase, Watch};
 use crate::files::TableEvidence;
 use crate::limits::claimed;
-use crate::pg::{Conn, ConnInfo, Session, SessionOptions, Snapshot, SnapshotOptions};
+use crate::pg::{ConnInfo, Session, SessionOptions, Snapshot, SnapshotOptions};
 use crate::text::{TextForm, qualified};
 use crate::toc::{Kind, Toc};
 
@@ -204,40 +205,6 @@ pub async fn verify_against_live(
     })
 }
 
-/// What the live database says of one table.
-struct Columns {
-    names: Vec<String>,
-    of_extension: bool,
-}
-
-/// Tables with rows of their own, by schema and name.
-async fn live_tables(conn: &Conn) -> Result<BTreeMap<(String, String), Columns>> {
-    let rows = conn
-        .rows(
-            "SELECT n.nspname::text AS namespace, c.relname::text AS name, \
-                    ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a \
-                          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-                            AND a.attgenerated = '' ORDER BY a.attnum) AS columns, \
-                    EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid \
-                            AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
-                            AND d.deptype = 'e') AS of_extension \
-             FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relkind = 'r' AND c.relpersistence <> 't' \
-               AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'",
-        )
-        .await?;
-    let mut tables = BTreeMap::new();
-    for row in rows {
-        let columns = Columns {
-            names: row.texts("columns")?,
-            of_extension: row.get("of_extension")?,
-        };
-        tables.insert((row.text("namespace")?, row.text("name")?), columns);
-    }
-    Ok(tables)
-}
-
 /// Tables whose definition was dumped, as written in SQL: those left over when tables with rows
 /// are taken away were dumped without them.
 fn tables_without_rows(toc: &Toc, form: TextForm) -> Result<BTreeSet<String>> {
@@ -254,7 +221,7 @@ fn tables_without_rows(toc: &Toc, form: TextForm) -> Result<BTreeSet<String>> {
 async fn compare(
     snapshot: &Snapshot,
     dumped: &TableEvidence,
-    live: Option<Columns>,
+    live: Option<LiveColumns>,
     watch: &Watch,
 ) -> Result<LiveTable> {
     let mut item = Item::begin(watch, qualified(&dumped.namespace, &dumped.name));
@@ -298,16 +265,4 @@ async fn compare(
         table.note = Some(format!("compared without {}, which is new", listed(&new)));
     }
     Ok(table)
-}
-
-fn missing_from<'a>(there: &[String], wanted: &'a [String]) -> Vec<&'a str> {
-    let wanted = wanted.iter().filter(|column| !there.contains(column));
-    wanted.map(String::as_str).collect()
-}
-
-fn listed(columns: &[&str]) -> String {
-    match columns {
-        [one] => format!("column {one}"),
-        columns => format!("columns {}", columns.join(", ")),
-    }
 }
