@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use dr_core::archive::codec::Version;
-use dr_core::ops;
+use dr_core::ops::{self, Connections};
 use dr_core::pipeline::compression::Compression;
 
 const EXIT_CODES: &str = "\
@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Restore(Box<Restore>),
     /// Compare the rows of a live database with those of a backup or a dump
     Diff(Box<Diff>),
+    /// Put back the database that a restore with --swap has replaced; list and drop what is kept
+    SwapBack(SwapBack),
     /// Take single tables out of a backup or a dump
     Extract(Box<Extract>),
     /// Write a backup or a dump in another format, and prove that it holds the same
@@ -165,6 +167,25 @@ impl Parts {
         ];
         lists.iter().all(|list| list.is_empty())
     }
+}
+
+/// How two databases exchange their names.
+#[derive(Debug, Args)]
+pub(crate) struct Swapping {
+    /// What to do about those who are connected to the database when it is to give up its name: refuse
+    /// and say who they are; wait until nobody is, at most TIME (wait=10m); or terminate them
+    #[arg(
+        long,
+        value_name = "refuse|wait[=TIME]|terminate",
+        default_value = "refuse",
+        value_parser = connections
+    )]
+    pub(crate) connections: Connections,
+
+    /// From this time after the swap on, dr swap-back --drop-old drops the old database; nothing drops
+    /// it by itself
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) drop_old_after: Option<std::time::Duration>,
 }
 
 /// What to do with a dump that is damaged.
@@ -401,14 +422,21 @@ pub(crate) enum RowsFormat {
 #[command(after_help = "\
 Examples:
   dr restore latest --repo ./backups --to dbname=shop --create --identity operator.key
+  dr restore latest --repo ./backups --to dbname=shop --swap --connections terminate
   dr restore ./dump.sql.zst --to postgres:///shop_copy --jobs 4 --no-owner
   dr restore latest --repo ./backups --to dbname=shop --plan
   dr restore all.databases/latest --repo ./backups --to host=new-server --create --globals
   dr restore ./cluster.sql --database shop --to dbname=shop --create --globals
   dr restore ./shop.dump --use-list edited.list --to dbname=shop
 
+With --swap the live database keeps serving until everything is restored beside it and proven. Then both
+names are exchanged in one transaction, and the old database is kept as shop_before_DATE_TIME (UTC) until
+it is dropped; dr swap-back undoes it. Owner, privileges, comment and settings of the database as a whole
+are as the live one has them.
+
 With --use-list the order of the list is the order of work, as with pg_restore, but for what must wait:
 a foreign key for rows, an index for its table's rows. With --jobs 1 rows are loaded in that order too.")]
+#[command(group(clap::ArgGroup::new("makes").args(["create", "swap"])))]
 pub(crate) struct Restore {
     /// A backup (an id, the beginning of one, or latest), or a dump's path (- for standard input)
     #[arg(value_name = "BACKUP|FILE")]
@@ -426,6 +454,14 @@ pub(crate) struct Restore {
     #[arg(long, short = 'C', conflicts_with = "single_transaction")]
     pub(crate) create: bool,
 
+    /// Restore beside the live database, and when every table is proven let the restored one take its
+    /// place; the old one is kept under another name
+    #[arg(long, conflicts_with_all = ["create", "single_transaction"])]
+    pub(crate) swap: bool,
+
+    #[command(flatten)]
+    pub(crate) swapping: Swapping,
+
     /// Connections that work at once
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
@@ -442,7 +478,7 @@ pub(crate) struct Restore {
     pub(crate) globals: bool,
 
     /// Make roles and tablespaces, and restore no database
-    #[arg(long, conflicts_with_all = ["globals", "create", "plan", "single_transaction"])]
+    #[arg(long, conflicts_with_all = ["globals", "create", "swap", "plan", "single_transaction"])]
     pub(crate) globals_only: bool,
 
     /// Everything in one transaction, proven before it commits
@@ -461,8 +497,8 @@ pub(crate) struct Restore {
     #[arg(long)]
     pub(crate) no_tablespaces: bool,
 
-    /// With --create: keep a database that could not be proven, under its temporary name
-    #[arg(long, requires = "create")]
+    /// With --create or --swap: keep a database that could not be proven, under its temporary name
+    #[arg(long, requires = "makes")]
     pub(crate) keep_failed: bool,
 
     #[command(flatten)]
@@ -479,6 +515,39 @@ pub(crate) struct Restore {
 
     #[command(flatten)]
     pub(crate) salvage: Salvage,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dr swap-back dbname=shop --list                     what is kept, since when, and who is in it
+  dr swap-back dbname=shop                            the newest that was shop before is shop again
+  dr swap-back dbname=shop --with 20261126_2135 --connections terminate
+  dr swap-back dbname=shop --drop-old                 drop those whose --drop-old-after has passed
+  dr swap-back dbname=shop --drop-old=shop_before_20261126_213513
+
+Both names are exchanged in one transaction. The database that goes out is kept in turn, so that swapping
+back once more undoes it. --with and --drop-old take a name or the beginning of one, with or without what
+stands before the date.")]
+pub(crate) struct SwapBack {
+    /// The live database: a libpq connection string or URI; else DATABASE_URL, then the PG* variables
+    pub(crate) database: Option<String>,
+
+    /// This one of those that are kept, also one that was restored and never swapped in [default: the
+    /// newest that had the name before]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "drop_old"])]
+    pub(crate) with: Option<String>,
+
+    /// List what is kept, and do nothing
+    #[arg(long, conflicts_with = "drop_old")]
+    pub(crate) list: bool,
+
+    /// Drop this one of those that are kept, or without a name those whose --drop-old-after has passed
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) drop_old: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) swapping: Swapping,
 }
 
 #[derive(Debug, Args)]
@@ -703,6 +772,17 @@ pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
 }
 
+/// `refuse`, `wait`, `wait=10m`, `terminate`.
+fn connections(text: &str) -> Result<Connections, String> {
+    match text.split_once('=') {
+        Some(("wait", time)) => Ok(Connections::Wait(Some(duration(time)?))),
+        None if text == "wait" => Ok(Connections::Wait(None)),
+        None if text == "refuse" => Ok(Connections::Refuse),
+        None if text == "terminate" => Ok(Connections::Terminate),
+        _ => Err("it is refuse, wait, wait=TIME or terminate".to_owned()),
+    }
+}
+
 /// `90s`, `24h`, `2 days 3 h`.
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let span: jiff::Span = text
@@ -737,6 +817,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_done_about_connections_is_one_of_three() {
+        let ten = Some(Duration::from_secs(600));
+        assert_eq!(connections("refuse").unwrap(), Connections::Refuse);
+        assert_eq!(connections("wait").unwrap(), Connections::Wait(None));
+        assert_eq!(connections("wait=10m").unwrap(), Connections::Wait(ten));
+        assert_eq!(connections("terminate").unwrap(), Connections::Terminate);
+        for wrong in ["", "kill", "wait=", "wait=soon", "terminate=5s"] {
+            assert!(connections(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_spellings_of_the_manual_are_understood() {
         for line in [
             "dr backup DATABASE --repo REPO --jobs 4 --compress gzip:6 --encrypt-to a --encrypt-to b \
@@ -751,6 +843,12 @@ mod tests {
             "dr restore latest --to DATABASE --repo REPO --create --jobs 8 --identity FILE",
             "dr restore FILE --to DATABASE --plan --single-transaction --no-owner --no-acl",
             "dr restore latest --to DATABASE --repo REPO --globals --create",
+            "dr restore latest --to DATABASE --repo REPO --swap --connections wait=5m --keep-failed",
+            "dr restore latest --to DATABASE --swap --drop-old-after 7d --connections terminate",
+            "dr swap-back DATABASE --list",
+            "dr swap-back DATABASE --with NAME --connections terminate",
+            "dr swap-back DATABASE --drop-old",
+            "dr swap-back --drop-old=NAME DATABASE",
             "dr extract FILE --table P --table Q --to -",
             "dr extract latest --table P --to PATH --repo REPO --identity FILE",
             "dr show FILE --list --database x",

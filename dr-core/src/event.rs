@@ -14,6 +14,8 @@ pub enum Phase {
     Load,
     /// Reading back and comparing.
     Prove,
+    /// Waiting for others to leave a database, and exchanging its name with another's.
+    Swap,
 }
 
 /// One thing that happened. Every verb ends with its return value, not with an event.

@@ -59,6 +59,7 @@ fn value(event: &Event) -> Value {
                 Phase::Store => "store",
                 Phase::Load => "load",
                 Phase::Prove => "prove",
+                Phase::Swap => "swap",
                 _ => "other",
             };
             json!({ "kind": "phase", "phase": phase, "items": items, "bytes": bytes })

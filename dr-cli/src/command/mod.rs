@@ -11,6 +11,7 @@ mod prune;
 mod restore;
 mod set;
 mod show;
+mod swap_back;
 mod verify;
 
 use dr_core::ops::ReadOptions;
@@ -80,6 +81,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome> {
         Command::Verify(options) => verify::run(context, &options).await,
         Command::Restore(options) => restore::run(context, &options).await,
         Command::Diff(options) => diff::run(context, &options).await,
+        Command::SwapBack(options) => swap_back::run(context, &options).await,
         Command::Extract(options) => extract::run(context, &options).await,
         Command::Convert(options) => convert::run(context, &options).await,
     }

@@ -1,7 +1,7 @@
 //! `dr restore`: a backup or a dump into a database, and the proof.
 
 use dr_core::ops::{
-    self, GlobalsOptions, Lost, RestoreOptions, Restored, RestoredGlobals, Verdict,
+    self, Connections, GlobalsOptions, Lost, RestoreOptions, Restored, RestoredGlobals, Verdict,
 };
 use dr_core::pg::ConnInfo;
 use dr_core::pipeline::keys::Keys;
@@ -9,7 +9,7 @@ use dr_core::toc::Plan;
 use dr_core::{Dump, Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
-use super::{Context, database as target_of, selection, set};
+use super::{Context, database as target_of, selection, set, swap_back};
 use crate::args::Restore;
 use crate::exit::Outcome;
 use crate::render::{Align, Table, bytes, clean, count, duration};
@@ -17,6 +17,15 @@ use crate::source::{self, What};
 use crate::{secrets, signal};
 
 pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome> {
+    let swapping = &options.swapping;
+    let is_said = swapping.connections != Connections::Refuse || swapping.drop_old_after.is_some();
+    if is_said && !options.swap {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "--connections and --drop-old-after are about a live database that is replaced: they \
+             need --swap",
+        ));
+    }
     let what = source::what(&options.what, options.repo.repo.as_deref())?;
     let keys = match what {
         What::Backup { .. } => secrets::keys(&options.keys)?,
@@ -104,6 +113,9 @@ pub(super) fn restore_options(context: &Context, options: &Restore) -> RestoreOp
         .stopped_by(context.stop.clone());
     if options.create {
         wanted = wanted.create();
+    }
+    if options.swap {
+        wanted = wanted.swap(swap_back::swap_options(&options.swapping));
     }
     if options.single_transaction {
         wanted = wanted.single_transaction();
@@ -259,6 +271,9 @@ pub(super) fn text(restored: &Restored) -> String {
         bytes(restored.bytes()),
         duration(restored.elapsed),
     ));
+    if let Some(swapped) = &restored.swapped {
+        out.push_str(&swap_back::text(swapped, "the restored database"));
+    }
     out
 }
 

@@ -115,6 +115,12 @@ pub(super) async fn restore(
 /// What cannot be meant of a set; where it goes.
 fn check(options: &Restore) -> Result<&str> {
     let usage = |message: &str| Err(Error::new(ErrorKind::Usage, message));
+    if options.swap {
+        return usage(
+            "this is a set of all databases, and --swap replaces one: name that database's backup (dr \
+             show tells them)",
+        );
+    }
     let parts = &options.parts;
     let part = [
         &parts.table,

@@ -291,6 +291,7 @@ fn title(phase: Phase) -> &'static str {
         Phase::Store => "storing",
         Phase::Load => "loading",
         Phase::Prove => "proving",
+        Phase::Swap => "swapping",
         _ => "working",
     }
 }

@@ -16,12 +16,14 @@ mod live_tables;
 mod open;
 mod output;
 mod part;
+mod promptly;
 mod prune;
 mod restore;
 mod rows;
 mod salvage;
 mod set;
 mod store_files;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -46,6 +48,10 @@ pub use salvage::{Lost, Salvaged, salvage};
 pub use set::{
     AllDatabases, Failed, MemberOutcome, RestoredMember, RestoredSet, SetOptions, SetReceipt,
     backup_all, restore_all,
+};
+pub use swap::{
+    Client, Connections, DropKept, Kept, SwapBackOptions, SwapOptions, Swapped, Tie, drop_kept,
+    kept, swap_back,
 };
 pub use verify::{
     DumpReport, LiveOptions, LiveReport, LiveTable, Outcome, Problem, Report, VerifyLevel,

@@ -27,7 +27,9 @@ use self::executor::{Executor, Proof};
 use self::options::Place;
 use self::place::{EmptyPlace, NewPlace, REACH_THE_DISK};
 use self::session::{Door, Session};
-use self::stop::{promptly, stopped, unless_stopped};
+use self::stop::{stopped, unless_stopped};
+use super::promptly::promptly;
+use super::swap::Swapped;
 use crate::dump::Dump;
 use crate::error::Result;
 use crate::event::{Event, Phase};
@@ -88,8 +90,14 @@ pub async fn restore(
 ) -> Result<Restored> {
     let began = Instant::now();
     let (plan, mut notices) = prepare(plan, dump, options)?;
+    let mut swapped = None;
     let (proof, given_up) = match options.place {
         Place::New => into_new(&plan, dump, target, options, &mut notices).await?,
+        Place::Swap => {
+            let (finished, done) = into_swapped(&plan, dump, target, options, &mut notices).await?;
+            swapped = done;
+            finished
+        }
         Place::Empty | Place::Beside => {
             into_existing(&plan, dump, target, options, &mut notices).await?
         }
@@ -99,6 +107,7 @@ pub async fn restore(
     Ok(Restored {
         database: target.database().to_owned(),
         kept,
+        swapped,
         tables: proof.tables,
         sequences: proof.sequences,
         large_objects: proof.large_objects,
@@ -163,6 +172,51 @@ async fn into_new(
         Ok(proof) if proof.is_sound() => Ok((proof, None)),
         Ok(proof) => Ok((proof, Some(place.give_up(options).await))),
         Err(error) => Err(error.and_then(place.give_up(options).await)),
+    }
+}
+
+/// As [`into_new`], beside a live database, whose place the new one then takes.
+async fn into_swapped(
+    plan: &Plan,
+    dump: &dyn Dump,
+    target: &ConnInfo,
+    options: &RestoreOptions,
+    notices: &mut Vec<String>,
+) -> Result<(Finished, Option<Swapped>)> {
+    let toc = dump.toc();
+    let source = dump.evidence().source;
+    let door = Door::new(target, toc, &source.settings);
+    let place = unless_stopped(&options.stop, async {
+        let place = NewPlace::beside(target, &door, options).await?;
+        notices.extend(place.leftovers().await?);
+        preflight::check_needs(place.maintenance(), toc, plan, options).await?;
+        Ok(place)
+    })
+    .await?;
+    place.make(toc, &source, options).await?;
+    let outcome: Result<Proof> = async {
+        place.rehearse(options).await?;
+        place.apply_settings(toc, plan).await?;
+        let session = place.door().open().await?;
+        let proof = execute(plan, dump, place.door(), session, options, notices).await?;
+        if proof.is_sound() {
+            place.settle(options, notices).await?;
+            if options.stop.is_cancelled() {
+                return Err(stopped());
+            }
+        }
+        Ok(proof)
+    }
+    .await;
+    let (proof, live) = match (outcome, place.live()) {
+        (Ok(proof), Some(live)) if proof.is_sound() => (proof, live),
+        (Ok(proof), _) => return Ok(((proof, Some(place.give_up(options).await)), None)),
+        (Err(error), _) => return Err(error.and_then(place.give_up(options).await)),
+    };
+    // From here on nothing that was restored is thrown away.
+    match place.swap(live, options).await {
+        Ok(swapped) => Ok(((proof, None), Some(swapped))),
+        Err(error) => Err(error.and_then(place.set_aside(options).await)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::super::swap::SwapOptions;
 use crate::event::Watch;
 
 /// A table is loaded over several connections from this many bytes on.
@@ -20,6 +21,7 @@ pub struct RestoreOptions {
     pub(crate) privileges: bool,
     pub(crate) tablespaces: bool,
     pub(crate) keep_failed: bool,
+    pub(crate) swap: SwapOptions,
     pub(crate) watch: Watch,
     pub(crate) stop: CancellationToken,
 }
@@ -31,6 +33,8 @@ pub(crate) enum Place {
     Empty,
     /// Into a database that is made for it and gets its name when it is proven.
     New,
+    /// Into a database that is made for it and takes the place of the live one when it is proven.
+    Swap,
     /// Beside what a database holds, in one transaction; none of the relations may exist.
     Beside,
 }
@@ -47,6 +51,7 @@ impl Default for RestoreOptions {
             privileges: true,
             tablespaces: true,
             keep_failed: false,
+            swap: SwapOptions::new(),
             watch: Watch::default(),
             stop: CancellationToken::new(),
         }
@@ -97,6 +102,20 @@ impl RestoreOptions {
         self
     }
 
+    /// Make a database beside the one that the connection string names, and when everything in it is
+    /// proven let it take that one's place: in one transaction the live database gets a name such
+    /// as `shop_before_20261126_213513` and the new one the live name. Owner, privileges, comment
+    /// and settings of the database as a whole are as the live one has them, not as the dump had.
+    ///
+    /// Fails while somebody is connected, unless the options say what to do about it. When only
+    /// this last step fails, the proven database is kept and the error names it.
+    #[must_use]
+    pub fn swap(mut self, options: SwapOptions) -> Self {
+        self.place = Place::Swap;
+        self.swap = options;
+        self
+    }
+
     /// Restore beside what the database holds, in one transaction. None of the relations may be
     /// there already.
     #[must_use]
@@ -134,7 +153,7 @@ impl RestoreOptions {
         self
     }
 
-    /// With [`create`](Self::create): a database that could not be restored or proven is kept,
+    /// With [`create`](Self::create) or [`swap`](Self::swap): a database that could not be restored or proven is kept,
     /// under its temporary name, to be looked at.
     #[must_use]
     pub fn keep_failed(mut self) -> Self {

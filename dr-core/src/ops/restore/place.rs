@@ -3,14 +3,16 @@
 //!
 //! Used by `restore`. A failed restore never bears the name that was asked for.
 
+mod replace;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::super::promptly::promptly;
 use super::options::RestoreOptions;
 use super::session::{Door, Session};
-use super::stop::promptly;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::SourceFacts;
-use crate::pg::target::{self, NewDatabase};
+use crate::pg::target::{self, NewDatabase, Standing};
 use crate::pg::{Conn, ConnInfo};
 use crate::text::{identifier, literal};
 use crate::toc::ident::ident;
@@ -28,6 +30,8 @@ pub(super) struct NewPlace {
     name: String,
     /// Into the temporary database.
     door: Door,
+    /// The database that has the name now, and is to give it up.
+    live: Option<Standing>,
 }
 
 impl NewPlace {
@@ -49,14 +53,20 @@ impl NewPlace {
                 ),
             ));
         }
+        Ok(Self::named(info, door, maintenance, None))
+    }
+
+    fn named(info: &ConnInfo, door: &Door, maintenance: Conn, live: Option<Standing>) -> Self {
+        let name = info.database().to_owned();
         let temporary = temporary_name(&name);
-        Ok(Self {
+        Self {
             maintenance,
             info: info.clone(),
             door: door.to_database(&temporary),
             temporary,
             name,
-        })
+            live,
+        }
     }
 
     /// What earlier restores to this name have left that were killed: one notice each.
@@ -105,8 +115,13 @@ impl NewPlace {
             facts.encoding.clone_from(&toc.encoding);
         }
         let mut database = NewDatabase::new(&self.temporary).like(&facts);
+        let tablespace = match &self.live {
+            // What template0 lies in needs no right to be named.
+            Some(live) => Some(live.tablespace.clone()).filter(|name| name != "pg_default"),
+            None => of_toc.tablespace,
+        };
         if options.tablespaces
-            && let Some(tablespace) = of_toc.tablespace
+            && let Some(tablespace) = tablespace
         {
             database = database.tablespace(tablespace);
         }
@@ -158,7 +173,7 @@ impl NewPlace {
         // The connection may be what failed.
         let conn = match promptly(self.maintenance.run("SELECT")).await {
             Ok(()) => Ok(self.maintenance),
-            Err(_) => promptly(target::maintenance(&self.info)).await,
+            Err(_) => promptly(target::maintenance_apart(&self.info)).await,
         };
         let outcome = match conn {
             Ok(conn) => match target::drop_database(&conn, &self.temporary).await {
@@ -174,6 +189,9 @@ impl NewPlace {
             Err(error) => Err(error),
         };
         match outcome {
+            Ok(()) if self.live.is_some() => {
+                format!("database {} goes on as it was", self.name)
+            }
             Ok(()) => format!("database {} was not made", self.name),
             Err(error) => format!(
                 "database {} is left over and can be dropped: {error}",
@@ -198,7 +216,9 @@ impl NewPlace {
                 continue;
             }
             for statement in entry.for_database(self.temporary.as_bytes()) {
-                if Part::of(entry, &statement) == part {
+                // Those of roles are the live database's, and nobody but us comes in before.
+                let is_left = self.live.is_some() && statement.starts_with(b"ALTER ROLE ");
+                if Part::of(entry, &statement) == part && !is_left {
                     session
                         .run(&statement)
                         .await

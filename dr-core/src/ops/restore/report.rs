@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::swap::Swapped;
 use crate::digest::RowsDigest;
 
 /// What comparing one thing with what it should be came to.
@@ -97,6 +98,8 @@ pub struct Restored {
     pub database: String,
     /// Whether the restored database is there under that name: false if the proof failed.
     pub kept: bool,
+    /// What it replaced, if it took the place of a live database.
+    pub swapped: Option<Swapped>,
     /// Every table with data, in the order of the dump.
     pub tables: Vec<TableProof>,
     /// Every sequence with a value.
@@ -177,6 +180,7 @@ mod tests {
         let mut report = Restored {
             database: "d".into(),
             kept: true,
+            swapped: None,
             tables: vec![],
             sequences: vec![],
             large_objects: LargeObjectsProof::default(),

@@ -2,16 +2,20 @@
 //! `catalog`; these entries come before all others and are applied only by a restore that makes
 //! the database.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pg::Conn;
 use crate::text::{identifier, literal, push_connection_literal};
-use crate::toc::{CatalogId, Kind};
+use crate::toc::{CatalogId, Entry, Kind};
 
 use super::acl::{Acl, Grantable, Target};
-use super::comment::{self, Subject};
+use super::comment::{self, Comments, Subject};
+use super::label::Labels;
+use super::object::Objects;
 use super::owner;
+use super::relation::Tables;
 use super::render::{Draft, Out, World};
 use super::setting;
 
@@ -30,8 +34,34 @@ pub(crate) struct Database {
     roles: Vec<String>,
 }
 
-/// Reads the database that `conn` is in.
-pub(crate) async fn read(conn: &Conn) -> Result<Database> {
+/// The entries about one database as a whole, whichever `conn` is in: how it was made and who owns
+/// it (DATABASE), its comment, labels, privileges and properties.
+///
+/// # Errors
+///
+/// `Missing` if there is none of that name; `Server`.
+pub async fn about_database(conn: &Conn, name: &str) -> Result<Vec<Entry>> {
+    let database = read(conn, Some(name)).await?;
+    let objects = Objects::new(false);
+    let world = World {
+        objects: &objects,
+        version: conn.version(),
+        tables: &Tables::default(),
+        indexes: &BTreeMap::new(),
+        comments: &Comments::default(),
+        labels: &Labels::of_database(conn, database.catalog_id.oid).await?,
+    };
+    let mut out = Out::new(conn.form(), &objects);
+    database.render(&world, &mut out)?;
+    Ok(out.finish(&objects))
+}
+
+/// Reads a database, or the one that `conn` is in.
+pub(crate) async fn read(conn: &Conn, name: Option<&str>) -> Result<Database> {
+    let wanted = match name {
+        Some(name) => literal(name),
+        None => "pg_catalog.current_database()".to_owned(),
+    };
     let version = conn.version().major();
     let locale = match version {
         ..15 => "'c'::\"char\" AS datlocprovider, NULL::pg_catalog.text AS locale",
@@ -57,13 +87,13 @@ pub(crate) async fn read(conn: &Conn) -> Result<Database> {
              pg_catalog.shobj_description(d.oid, 'pg_database') AS description \
              FROM pg_catalog.pg_database d \
              LEFT JOIN pg_catalog.pg_roles r ON r.oid = d.datdba \
-             WHERE d.datname = pg_catalog.current_database()"
+             WHERE d.datname = {wanted}"
         ))
         .await?;
     let row = rows.first().ok_or_else(|| {
         Error::new(
             ErrorKind::Missing,
-            "the database that is being dumped is not in pg_database any more",
+            "the database is not in pg_database any more",
         )
     })?;
     let catalog_id = CatalogId {

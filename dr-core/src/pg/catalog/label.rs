@@ -30,18 +30,33 @@ impl Labels {
     /// Reads them all, and those of the database itself. Roles and tablespaces have theirs with the
     /// globals.
     pub(crate) async fn read(conn: &Conn) -> Result<Self> {
-        let rows = conn
-            .rows(
-                "SELECT classoid, objoid, objsubid, provider, label FROM pg_catalog.pg_seclabel \
-                 UNION ALL \
-                 SELECT l.classoid, l.objoid, 0, l.provider, l.label \
-                 FROM pg_catalog.pg_shseclabel l \
-                 JOIN pg_catalog.pg_database d ON d.oid = l.objoid \
-                 WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass \
-                 AND d.datname = pg_catalog.current_database() \
-                 ORDER BY 1, 2, 3, 4",
-            )
-            .await?;
+        Self::of(
+            conn,
+            "SELECT classoid, objoid, objsubid, provider, label FROM pg_catalog.pg_seclabel \
+             UNION ALL \
+             SELECT l.classoid, l.objoid, 0, l.provider, l.label \
+             FROM pg_catalog.pg_shseclabel l \
+             JOIN pg_catalog.pg_database d ON d.oid = l.objoid \
+             WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass \
+             AND d.datname = pg_catalog.current_database() \
+             ORDER BY 1, 2, 3, 4",
+        )
+        .await
+    }
+
+    /// Reads those of a database as a whole, whichever `conn` is in.
+    pub(crate) async fn of_database(conn: &Conn, oid: u32) -> Result<Self> {
+        let sql = format!(
+            "SELECT classoid, objoid, 0 AS objsubid, provider, label \
+             FROM pg_catalog.pg_shseclabel \
+             WHERE classoid = 'pg_catalog.pg_database'::pg_catalog.regclass AND objoid = {oid} \
+             ORDER BY provider"
+        );
+        Self::of(conn, &sql).await
+    }
+
+    async fn of(conn: &Conn, sql: &str) -> Result<Self> {
+        let rows = conn.rows(sql).await?;
         let mut by_object: HashMap<CatalogId, Vec<Label>> = HashMap::new();
         for row in rows {
             let id = CatalogId {

@@ -57,6 +57,7 @@ use crate::files::SequenceEvidence;
 use crate::pg::{Conn, Row, ServerVersion};
 use crate::toc::{EntryId, Toc};
 
+pub use database::about_database;
 pub use listing::{Relation, list};
 pub use scope::{RelationTest, SchemaTest, Scope};
 
@@ -238,7 +239,7 @@ pub async fn read(conn: &Conn, scope: &Scope, relations: &[Relation]) -> Result<
     if scope.statistics {
         relation_statistics::read(&mut reading).await?;
     }
-    let database = database::read(conn).await?;
+    let database = database::read(conn, None).await?;
     let comments = Comments::read(conn).await?;
     let labels = Labels::read(conn).await?;
 

@@ -37,6 +37,18 @@ pub async fn maintenance_in(info: &ConnInfo, encoding: &str) -> Result<Conn> {
     }
 }
 
+/// The same, but never to the database that `info` names, so that this one can be renamed.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub async fn maintenance_apart(info: &ConnInfo) -> Result<Conn> {
+    match info.database() {
+        "postgres" => connect(&info.with_database("template1"), &Preamble::new("UTF8")).await,
+        _ => maintenance(info).await,
+    }
+}
+
 /// Refuses a server that takes no changes, before the first of them is tried.
 ///
 /// # Errors

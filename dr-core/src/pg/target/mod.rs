@@ -6,13 +6,17 @@
 //! [`Snapshot::rows_digest`](super::Snapshot::rows_digest): only that pins what COPY prints.
 //! Must never know a Toc or a plan.
 
+mod clients;
 mod content;
 mod database;
 mod preamble;
+mod standing;
 
+pub use clients::{Client, clients, end, named};
 pub use content::{Content, content};
 pub use database::{
     NewDatabase, check_writable, create, drop_database, drop_subscriptions, exists, maintenance,
-    maintenance_in, rename, unused,
+    maintenance_apart, maintenance_in, rename, unused,
 };
 pub use preamble::{Preamble, connect};
+pub use standing::{Standing, Tie, standing, ties};
