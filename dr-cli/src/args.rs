@@ -188,6 +188,28 @@ pub(crate) struct Swapping {
     pub(crate) drop_old_after: Option<std::time::Duration>,
 }
 
+/// Commands of one's own around the work.
+#[derive(Debug, Args)]
+pub(crate) struct HookOptions {
+    /// A shell command before anything changes, such as one that stops services. With --swap, when all
+    /// is restored and proven. If it fails, nothing is changed
+    #[arg(long, value_name = "CMD")]
+    pub(crate) before: Option<String>,
+
+    /// A shell command when it is over, such as one that starts services: once --before was begun it
+    /// runs whatever happens, also after a failure and Ctrl-C
+    #[arg(long, value_name = "CMD")]
+    pub(crate) after: Option<String>,
+
+    /// A shell command that says whether what uses the database is well, when all is done
+    #[arg(long, value_name = "CMD")]
+    pub(crate) health: Option<String>,
+
+    /// How long each of them may run
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub(crate) hook_timeout: std::time::Duration,
+}
+
 /// What to do with a dump that is damaged.
 #[derive(Debug, Args)]
 pub(crate) struct Salvage {
@@ -423,6 +445,8 @@ pub(crate) enum RowsFormat {
 Examples:
   dr restore latest --repo ./backups --to dbname=shop --create --identity operator.key
   dr restore latest --repo ./backups --to dbname=shop --swap --connections terminate
+  dr restore latest --repo ./backups --to dbname=shop --swap --before 'docker compose stop web' \\
+      --after 'docker compose start web' --health 'curl -fsS http://localhost/health'
   dr restore ./dump.sql.zst --to postgres:///shop_copy --jobs 4 --no-owner
   dr restore latest --repo ./backups --to dbname=shop --plan
   dr restore all.databases/latest --repo ./backups --to host=new-server --create --globals
@@ -433,6 +457,9 @@ With --swap the live database keeps serving until everything is restored beside 
 names are exchanged in one transaction, and the old database is kept as shop_before_DATE_TIME (UTC) until
 it is dropped; dr swap-back undoes it. Owner, privileges, comment and settings of the database as a whole
 are as the live one has them.
+
+--before, --after and --health are run by the shell, with DR_HOOK, DR_DATABASE, DR_BACKUP, DR_OUTCOME
+(of --after: done, failed, interrupted, not_proven) and DR_KEPT (the old database) in their environment.
 
 With --use-list the order of the list is the order of work, as with pg_restore, but for what must wait:
 a foreign key for rows, an index for its table's rows. With --jobs 1 rows are loaded in that order too.")]
@@ -461,6 +488,9 @@ pub(crate) struct Restore {
 
     #[command(flatten)]
     pub(crate) swapping: Swapping,
+
+    #[command(flatten)]
+    pub(crate) hooks: HookOptions,
 
     /// Connections that work at once
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
@@ -548,6 +578,9 @@ pub(crate) struct SwapBack {
 
     #[command(flatten)]
     pub(crate) swapping: Swapping,
+
+    #[command(flatten)]
+    pub(crate) hooks: HookOptions,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod destination;
 mod exit;
+mod hooks;
 mod render;
 mod secrets;
 mod signal;

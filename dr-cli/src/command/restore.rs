@@ -1,5 +1,7 @@
 //! `dr restore`: a backup or a dump into a database, and the proof.
 
+use std::sync::Arc;
+
 use dr_core::ops::{
     self, Connections, GlobalsOptions, Lost, RestoreOptions, Restored, RestoredGlobals, Verdict,
 };
@@ -12,6 +14,7 @@ use serde_json::{Value, json};
 use super::{Context, database as target_of, selection, set, swap_back};
 use crate::args::Restore;
 use crate::exit::Outcome;
+use crate::hooks::Commands;
 use crate::render::{Align, Table, bytes, clean, count, duration};
 use crate::source::{self, What};
 use crate::{secrets, signal};
@@ -32,15 +35,24 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
         What::File(_) => Keys::none(),
     };
     let database = options.of_cluster.database.as_deref();
+    let mut restoring = options.what.clone();
     if let What::Backup { repo, name } = what {
         let repository = context.repository(repo).await?;
         let backup = repository.find(name).await?;
+        restoring = backup.place.to_string();
         if backup.mark.kind == dr_core::repo::Kind::Set {
             source::refuse_database(database)?;
             if options.list.use_list.is_some() {
                 return Err(Error::new(
                     ErrorKind::Usage,
                     "--use-list is for one dump: restore the databases of a set one by one",
+                ));
+            }
+            if Commands::of(&options.hooks, "", &context.stop).is_some() {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    "--before, --after and --health are for one database: restore those of a set one \
+                     by one, or run the commands around dr",
                 ));
             }
             if options.salvage.salvage {
@@ -100,7 +112,10 @@ pub(super) async fn run(context: &Context, options: &Restore) -> Result<Outcome>
     if let Some(globals) = &globals {
         context.progress.notice(&globals_text(globals));
     }
-    let wanted = restore_options(context, options);
+    let mut wanted = restore_options(context, options);
+    if let Some(hooks) = Commands::of(&options.hooks, &restoring, &context.stop) {
+        wanted = wanted.hooks(Arc::new(hooks));
+    }
     let restored = Box::pin(ops::restore(&plan, &*dump, &target, &wanted)).await?;
     show(context, &restored, globals.as_ref(), &lost)
 }
@@ -196,6 +211,9 @@ pub(super) fn show(
         },
     )?;
     let outcome = match restored.verdict() {
+        Verdict::Equal | Verdict::NotComparable if !restored.hook_failures.is_empty() => {
+            Outcome::Failed
+        }
         Verdict::Equal => Outcome::Done,
         Verdict::NotComparable => Outcome::Unchecked,
         Verdict::Missing => Outcome::Missing,
@@ -271,6 +289,9 @@ pub(super) fn text(restored: &Restored) -> String {
         bytes(restored.bytes()),
         duration(restored.elapsed),
     ));
+    for failure in &restored.hook_failures {
+        out.push_str(&format!("HOOK FAILED: {}\n", clean(failure)));
+    }
     if let Some(swapped) = &restored.swapped {
         out.push_str(&swap_back::text(swapped, "the restored database"));
     }

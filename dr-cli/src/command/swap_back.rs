@@ -1,5 +1,7 @@
 //! `dr swap-back`: the database that a restore has replaced, taken back, listed or dropped.
 
+use std::sync::Arc;
+
 use dr_core::ops::{
     DropKept, Kept, SwapBackOptions, SwapOptions, Swapped, drop_kept, kept, swap_back,
 };
@@ -10,6 +12,7 @@ use serde_json::json;
 use super::{Context, database};
 use crate::args::{SwapBack, Swapping};
 use crate::exit::Outcome;
+use crate::hooks::Commands;
 use crate::render::{Align, Table, bytes, clean, time};
 use crate::signal;
 
@@ -54,13 +57,20 @@ pub(super) async fn run(context: &Context, options: &SwapBack) -> Result<Outcome
         }
         wanted = wanted.with(name);
     }
+    let what = options.with.as_deref().unwrap_or_default();
+    if let Some(hooks) = Commands::of(&options.hooks, what, &context.stop) {
+        wanted = wanted.hooks(Arc::new(hooks));
+    }
     let swapped = Box::pin(swap_back(&info, &wanted)).await?;
     context.progress.finish();
     context.output.result(
         || text(&swapped, &format!("what was {}", clean(&swapped.was))),
         || json!(swapped),
     )?;
-    Ok(Outcome::Done)
+    Ok(match swapped.hook_failures.is_empty() {
+        true => Outcome::Done,
+        false => Outcome::Failed,
+    })
 }
 
 /// How the names are exchanged, in the words of the command line.
@@ -92,6 +102,9 @@ pub(super) fn text(swapped: &Swapped, what: &str) -> String {
     out.push_str(&format!(
         "\nthe old {database} is kept as {kept} {until}\ndr swap-back undoes it\n"
     ));
+    for failure in &swapped.hook_failures {
+        out.push_str(&format!("HOOK FAILED: {}\n", clean(failure)));
+    }
     for tie in &swapped.stays {
         out.push_str(&format!("{} stayed with {kept}\n", clean(&tie.to_string())));
     }

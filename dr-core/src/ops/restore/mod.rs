@@ -28,6 +28,7 @@ use self::options::Place;
 use self::place::{EmptyPlace, NewPlace, REACH_THE_DISK};
 use self::session::{Door, Session};
 use self::stop::{stopped, unless_stopped};
+use super::hooks::HookOutcome;
 use super::promptly::promptly;
 use super::swap::Swapped;
 use crate::dump::Dump;
@@ -90,24 +91,43 @@ pub async fn restore(
 ) -> Result<Restored> {
     let began = Instant::now();
     let (plan, mut notices) = prepare(plan, dump, options)?;
-    let mut swapped = None;
-    let (proof, given_up) = match options.place {
-        Place::New => into_new(&plan, dump, target, options, &mut notices).await?,
+    let (finished, mut hook_failures) = match options.place {
+        // Its hooks stand around its last step.
         Place::Swap => {
-            let (finished, done) = into_swapped(&plan, dump, target, options, &mut notices).await?;
-            swapped = done;
-            finished
+            let done = into_swapped(&plan, dump, target, options, &mut notices).await;
+            (done, Vec::new())
         }
-        Place::Empty | Place::Beside => {
-            into_existing(&plan, dump, target, options, &mut notices).await?
+        place => {
+            let work = async {
+                match place {
+                    Place::New => into_new(&plan, dump, target, options, &mut notices).await,
+                    _ => into_existing(&plan, dump, target, options, &mut notices).await,
+                }
+                .map(|(proof, given_up)| (proof, given_up, None))
+            };
+            let tell = |(_, given_up, _): &Finishing| match given_up {
+                None => (HookOutcome::Done, None),
+                Some(_) => (HookOutcome::NotProven, None),
+            };
+            let (stop, watch) = (&options.stop, &options.watch);
+            options
+                .around
+                .run(target.database(), stop, watch, Box::pin(work), tell)
+                .await
         }
     };
+    let (proof, given_up, swapped) = finished?;
+    let swapped = swapped.map(|(swapped, failures)| {
+        hook_failures.extend(failures);
+        swapped
+    });
     let kept = given_up.is_none();
     notices.extend(given_up);
     Ok(Restored {
         database: target.database().to_owned(),
         kept,
         swapped,
+        hook_failures,
         tables: proof.tables,
         sequences: proof.sequences,
         large_objects: proof.large_objects,
@@ -118,6 +138,9 @@ pub async fn restore(
 
 /// A proof, and if it is none, what became of the place.
 type Finished = (Proof, Option<String>);
+
+/// The same, and the swap that was done with the hooks that failed after it.
+type Finishing = (Proof, Option<String>, Option<(Swapped, Vec<String>)>);
 
 /// The plan as the options leave it, with sizes, and what a person should know about it.
 fn prepare(plan: &Plan, dump: &dyn Dump, options: &RestoreOptions) -> Result<(Plan, Vec<String>)> {
@@ -182,7 +205,7 @@ async fn into_swapped(
     target: &ConnInfo,
     options: &RestoreOptions,
     notices: &mut Vec<String>,
-) -> Result<(Finished, Option<Swapped>)> {
+) -> Result<Finishing> {
     let toc = dump.toc();
     let source = dump.evidence().source;
     let door = Door::new(target, toc, &source.settings);
@@ -210,13 +233,19 @@ async fn into_swapped(
     .await;
     let (proof, live) = match (outcome, place.live()) {
         (Ok(proof), Some(live)) if proof.is_sound() => (proof, live),
-        (Ok(proof), _) => return Ok(((proof, Some(place.give_up(options).await)), None)),
+        (Ok(proof), _) => return Ok((proof, Some(place.give_up(options).await), None)),
         (Err(error), _) => return Err(error.and_then(place.give_up(options).await)),
     };
     // From here on nothing that was restored is thrown away.
-    match place.swap(live, options).await {
-        Ok(swapped) => Ok(((proof, None), Some(swapped))),
-        Err(error) => Err(error.and_then(place.set_aside(options).await)),
+    let (stop, watch) = (&options.stop, &options.watch);
+    let tell = |swapped: &Swapped| (HookOutcome::Done, Some(swapped.kept.clone()));
+    let work = place.swap(live, options);
+    let swap = options
+        .around
+        .run(target.database(), stop, watch, Box::pin(work), tell);
+    match swap.await {
+        (Ok(swapped), failures) => Ok((proof, None, Some((swapped, failures)))),
+        (Err(error), _) => Err(error.and_then(place.set_aside(options).await)),
     }
 }
 

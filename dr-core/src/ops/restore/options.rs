@@ -2,6 +2,9 @@
 
 use tokio_util::sync::CancellationToken;
 
+use std::sync::Arc;
+
+use super::super::hooks::{Around, Hooks};
 use super::super::swap::SwapOptions;
 use crate::event::Watch;
 
@@ -22,6 +25,7 @@ pub struct RestoreOptions {
     pub(crate) tablespaces: bool,
     pub(crate) keep_failed: bool,
     pub(crate) swap: SwapOptions,
+    pub(in crate::ops) around: Around,
     pub(crate) watch: Watch,
     pub(crate) stop: CancellationToken,
 }
@@ -52,6 +56,7 @@ impl Default for RestoreOptions {
             tablespaces: true,
             keep_failed: false,
             swap: SwapOptions::new(),
+            around: Around::default(),
             watch: Watch::default(),
             stop: CancellationToken::new(),
         }
@@ -158,6 +163,15 @@ impl RestoreOptions {
     #[must_use]
     pub fn keep_failed(mut self) -> Self {
         self.keep_failed = true;
+        self
+    }
+
+    /// What others do around it: with [`swap`](Self::swap) around the swap alone, so that services are
+    /// stopped for moments and not for the restore; else around everything. With it, whoever is
+    /// connected to a live database that is to be swapped is not looked for before that.
+    #[must_use]
+    pub fn hooks(mut self, hooks: Arc<dyn Hooks>) -> Self {
+        self.around = Around::of(hooks);
         self
     }
 

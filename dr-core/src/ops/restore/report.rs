@@ -100,6 +100,8 @@ pub struct Restored {
     pub kept: bool,
     /// What it replaced, if it took the place of a live database.
     pub swapped: Option<Swapped>,
+    /// Hooks that failed after it was done: services may be down, or not well.
+    pub hook_failures: Vec<String>,
     /// Every table with data, in the order of the dump.
     pub tables: Vec<TableProof>,
     /// Every sequence with a value.
@@ -181,6 +183,7 @@ mod tests {
             database: "d".into(),
             kept: true,
             swapped: None,
+            hook_failures: vec![],
             tables: vec![],
             sequences: vec![],
             large_objects: LargeObjectsProof::default(),

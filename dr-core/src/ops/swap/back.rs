@@ -1,11 +1,13 @@
 //! The old database again: what is kept, taking it back, dropping it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::super::hooks::{Around, HookOutcome, Hooks};
 use super::exchange::Exchange;
 use super::look::{in_use, look};
 use super::names::{Role, head, kept_for};
@@ -93,6 +95,7 @@ async fn kept_on(conn: &Conn, name: &str) -> Result<Vec<Kept>> {
 pub struct SwapBackOptions {
     with: Option<String>,
     swap: SwapOptions,
+    around: Around,
     watch: Watch,
     stop: CancellationToken,
 }
@@ -122,6 +125,13 @@ impl SwapBackOptions {
     #[must_use]
     pub fn drop_old_after(mut self, time: Duration) -> Self {
         self.swap = self.swap.drop_old_after(time);
+        self
+    }
+
+    /// What others do around it. With it, who is connected is not looked for before.
+    #[must_use]
+    pub fn hooks(mut self, hooks: Arc<dyn Hooks>) -> Self {
+        self.around = Around::of(hooks);
         self
     }
 
@@ -168,17 +178,14 @@ pub async fn swap_back(info: &ConnInfo, options: &SwapBackOptions) -> Result<Swa
     let incoming = standing(&conn, &chosen.name)
         .await?
         .ok_or_else(|| missing(&chosen.name))?;
-    let connections = options.swap.connections;
-    look(
-        &conn,
-        &chosen.name,
-        &incoming,
-        connections,
-        &Watch::default(),
-    )
-    .await?;
-    look(&conn, name, &live, connections, &options.watch).await?;
-    Exchange {
+    let (connections, around) = (options.swap.connections, &options.around);
+    for (name, standing, watch) in [
+        (&chosen.name[..], &incoming, &Watch::default()),
+        (name, &live, &options.watch),
+    ] {
+        look(&conn, name, standing, connections, around, watch).await?;
+    }
+    let exchange = Exchange {
         info,
         name,
         live: live.oid,
@@ -189,9 +196,15 @@ pub async fn swap_back(info: &ConnInfo, options: &SwapBackOptions) -> Result<Swa
         options: options.swap,
         watch: &options.watch,
         stop: &options.stop,
-    }
-    .run()
-    .await
+    };
+    let (stop, watch) = (&options.stop, &options.watch);
+    let tell = |swapped: &Swapped| (HookOutcome::Done, Some(swapped.kept.clone()));
+    let (swapped, failures) = around
+        .run(name, stop, watch, Box::pin(exchange.run()), tell)
+        .await;
+    let mut swapped = swapped?;
+    swapped.hook_failures = failures;
+    Ok(swapped)
 }
 
 /// Which of those that are kept [`drop_kept`] drops.

@@ -127,6 +127,7 @@ impl Exchange<'_> {
                         kept,
                         droppable_from,
                         ended: others.ended,
+                        hook_failures: Vec::new(),
                         stays,
                     });
                 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::super::hooks::Around;
 use super::Connections;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Watch;
@@ -23,6 +24,7 @@ pub(in crate::ops) async fn look(
     name: &str,
     live: &Standing,
     connections: Connections,
+    hooks: &Around,
     watch: &Watch,
 ) -> Result<Vec<Tie>> {
     live.check_renamable(name)?;
@@ -39,14 +41,20 @@ pub(in crate::ops) async fn look(
     let until = Instant::now() + PASSING_BY;
     let there = loop {
         let there = clients(conn, &[live.oid]).await?;
-        if there.is_empty() || connections != Connections::Refuse || Instant::now() >= until {
+        let may_stay = connections != Connections::Refuse || hooks.is_some();
+        if there.is_empty() || may_stay || Instant::now() >= until {
             break there;
         }
         sleep(BETWEEN_LOOKS).await;
     };
-    check(name, &there, connections)?;
+    // Hooks may be what makes them leave: those that stay are refused at the swap.
+    let for_hooks = connections == Connections::Refuse && hooks.is_some();
+    if !for_hooks {
+        check(name, &there, connections)?;
+    }
     if !there.is_empty() {
         let what = match connections {
+            _ if for_hooks => "if they are there when the hook has run, there is no swap",
             Connections::Terminate => "they will be ended when the databases are swapped",
             _ => "it will be waited for them before the databases are swapped",
         };

@@ -82,6 +82,8 @@ pub struct Swapped {
     pub droppable_from: Option<Timestamp>,
     /// The connections that were ended for it.
     pub ended: Vec<Client>,
+    /// Hooks of [`swap_back`] that failed after it was done; those of a restore are in its report.
+    pub hook_failures: Vec<String>,
     /// What stays with the kept database, although its users may look for it under the name.
     pub stays: Vec<Tie>,
 }

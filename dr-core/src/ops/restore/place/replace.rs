@@ -33,8 +33,16 @@ impl NewPlace {
                 format!("there is no database {name} to be replaced; make it with --create"),
             ));
         };
-        let connections = options.swap.connections;
-        look(&maintenance, name, &live, connections, &options.watch).await?;
+        let (connections, watch) = (options.swap.connections, &options.watch);
+        look(
+            &maintenance,
+            name,
+            &live,
+            connections,
+            &options.around,
+            watch,
+        )
+        .await?;
         Ok(Self::named(info, door, maintenance, Some(live)))
     }
 
