@@ -112,7 +112,7 @@ const LABELS: &str = "SELECT string_agg(i.identity || ': ' || provider || ' ' ||
     ORDER BY i.identity, provider) FROM pg_seclabel l, \
     pg_identify_object(l.classoid, l.objoid, l.objsubid) i";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn labels_are_read_as_pg_dump_reads_them_and_come_back() {
     let place = tempfile::tempdir().unwrap();
     let cluster = cluster_with_provider(place.path());
@@ -148,6 +148,19 @@ async fn labels_are_read_as_pg_dump_reads_them_and_come_back() {
         )
     };
     assert_eq!(target.value(&of_database(target.name())).await, "database");
+
+    // One that takes the place of a live database has that one's label.
+    let relabel = "SECURITY LABEL FOR dummy ON DATABASE labeled_back IS 'changed since'";
+    cluster.database("postgres").sql(relabel).await;
+    dr().args(["restore", "latest", "--swap", "--repo"])
+        .arg(&repo)
+        .args(["--to", target.conninfo()])
+        .output_ok();
+    assert_eq!(
+        target.value(&of_database(target.name())).await,
+        "changed since"
+    );
+    assert_eq!(labels, target.value(LABELS).await);
 }
 
 #[tokio::test]

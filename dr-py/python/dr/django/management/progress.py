@@ -13,7 +13,13 @@ from ..render import clean, count, size
 #: Seconds between two drawings.
 BETWEEN = 0.2
 
-TITLES = {"prepare": "preparing", "store": "storing", "load": "loading", "prove": "proving"}
+TITLES = {
+    "prepare": "preparing",
+    "store": "storing",
+    "load": "loading",
+    "prove": "proving",
+    "swap": "swapping",
+}
 
 
 class Progress:
