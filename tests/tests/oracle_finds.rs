@@ -130,3 +130,30 @@ async fn a_language_with_functions_of_an_extension_comes_back() {
     assert_eq!(target.value("SELECT f()").await, "1");
     assert_same_schema(&source, &target);
 }
+
+/// A rule opens the tables that it changes, a policy those that it asks, a constraint trigger the one
+/// after FROM: made beside what holds these and waits for theirs, they were in a deadlock.
+#[tokio::test]
+async fn rules_policies_and_constraint_triggers_that_reach_other_tables_are_made_without_a_deadlock()
+ {
+    let cluster = Cluster::start(18);
+    let source = cluster.create_database("reaching").await;
+    source
+        .sql(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+             DO $$ BEGIN FOR n IN 1..40 LOOP EXECUTE replace(\
+             'CREATE TABLE t_#_a (x int); CREATE TABLE t_#_b (x int); \
+             CREATE RULE r AS ON INSERT TO t_#_a DO ALSO UPDATE t_#_b SET x = new.x; \
+             CREATE RULE r AS ON INSERT TO t_#_b DO ALSO UPDATE t_#_a SET x = new.x; \
+             CREATE POLICY p ON t_#_a USING (x IN (SELECT x FROM t_#_b)); \
+             CREATE POLICY p ON t_#_b USING (x IN (SELECT x FROM t_#_a)); \
+             CREATE CONSTRAINT TRIGGER t AFTER UPDATE ON t_#_a FROM t_#_b FOR EACH ROW EXECUTE FUNCTION f(); \
+             CREATE CONSTRAINT TRIGGER t AFTER UPDATE ON t_#_b FROM t_#_a FOR EACH ROW EXECUTE FUNCTION f()', \
+             '#', n::text); END LOOP; END $$",
+        )
+        .await;
+    let target = cluster.database("reaching_back");
+    let done = there_and_back(&source, &target);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_same_schema(&source, &target);
+}

@@ -582,11 +582,19 @@ impl<'a> Planner<'a> {
                 .collect();
             names.extend(below);
         }
-        names.sort();
-        names.dedup();
-        names
+        let mut modes: BTreeMap<RelationName, LockMode> = BTreeMap::new();
+        if let Some(mode) = reached(&entry.kind) {
+            let dependencies = self.graph.dependencies(at).iter();
+            modes.extend(
+                dependencies
+                    .filter_map(|dependency| self.toc.entries[*dependency].relation())
+                    .map(|name| (name, mode)),
+            );
+        }
+        modes.extend(names.into_iter().map(|name| (name, mode)));
+        modes
             .into_iter()
-            .map(|name| Lock {
+            .map(|(name, mode)| Lock {
                 relation: name.to_string(),
                 mode,
             })
@@ -604,6 +612,16 @@ fn is_only(kind: &Kind) -> bool {
             | Kind::Statistics
             | Kind::StatisticsData
     )
+}
+
+/// The lock on relations that a definition of this kind opens besides its own table: those that a rule
+/// changes, those that a policy asks, the one after FROM of a constraint trigger.
+fn reached(kind: &Kind) -> Option<LockMode> {
+    match kind {
+        Kind::Rule => Some(LockMode::RowExclusive),
+        Kind::Policy | Kind::Trigger => Some(LockMode::AccessShare),
+        _ => None,
+    }
 }
 
 /// `TABLE DATA shop.orders`.
@@ -742,6 +760,31 @@ mod tests {
         assert!(LockMode::AccessShare.conflicts_with(LockMode::AccessExclusive));
         assert!(!LockMode::AccessShare.conflicts_with(LockMode::ShareRowExclusive));
         assert!(!LockMode::RowExclusive.conflicts_with(LockMode::ShareUpdateExclusive));
+    }
+
+    #[test]
+    fn steps_that_reach_the_table_of_another_do_not_run_beside_it() {
+        let mut toc = Build::default();
+        toc.add(1, Kind::Table, "a", "CREATE TABLE s.a ();", &[]);
+        toc.add(2, Kind::Table, "b", "CREATE TABLE s.b ();", &[]);
+        let rule = "CREATE RULE r AS\n    ON INSERT TO s.a DO  UPDATE s.b SET x = 1;";
+        toc.add(3, Kind::Rule, "a r", rule, &[1, 2]);
+        let policy = "CREATE POLICY p ON s.b USING ((EXISTS ( SELECT FROM s.a)));";
+        toc.add(4, Kind::Policy, "b p", policy, &[1, 2]);
+        let trigger = "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON s.b FROM s.a FOR EACH ROW EXECUTE FUNCTION s.f();";
+        toc.add(5, Kind::Trigger, "b t", trigger, &[1, 2]);
+        let plan = Plan::of(&toc.0);
+        let locks = |id| {
+            step(&plan, id)
+                .locks
+                .iter()
+                .map(|lock| (&lock.relation[..], lock.mode))
+        };
+        let (a, b) = ("s.a", "s.b");
+        use LockMode::{AccessExclusive, AccessShare, RowExclusive, ShareRowExclusive};
+        assert!(locks(3).eq([(a, AccessExclusive), (b, RowExclusive)]));
+        assert!(locks(4).eq([(a, AccessShare), (b, AccessExclusive)]));
+        assert!(locks(5).eq([(a, AccessShare), (b, ShareRowExclusive)]));
     }
 
     #[test]
