@@ -3,14 +3,30 @@
 //! of round trips. What a statement answers is none of our business, and many fail: the suite's C
 //! functions are not here, and its SQL is that of PostgreSQL 15 whatever server it is run on.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use crate::{Cluster, Database, Stock, servers};
+use crate::{Cluster, Database, Finished, Stock, servers};
 
 /// Tests of the core suite that are left out: they take long and leave nothing behind, since all they
 /// make is rolled back.
 const NOTHING_LEFT: [&str; 1] = ["join_hash"];
+
+/// What a server made of a suite: how many scripts psql ran to their end, and how many statements failed,
+/// many of which are meant to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Scripts that psql began.
+    pub scripts: usize,
+    /// Those of them that ended early, because the server went down.
+    pub ended_early: usize,
+    /// Errors, in all of them.
+    pub errors: usize,
+    /// The statements that the server went down with, to come back.
+    pub crashes: Vec<String>,
+}
 
 /// The regression tests of PostgreSQL.
 #[derive(Debug)]
@@ -40,7 +56,7 @@ impl Suite {
     /// # Panics
     ///
     /// When psql does not start.
-    pub async fn run_core(&self, cluster: &Cluster, database: &Database) {
+    pub async fn run_core(&self, cluster: &Cluster, database: &Database) -> Accepted {
         let folder = self.folder.join("src/test/regress");
         // As pg_regress does.
         for setting in [
@@ -56,6 +72,7 @@ impl Suite {
             database.sql(&alter).await;
         }
         let written = cluster.scratch("results");
+        let accepted = Mutex::new(Accepted::default());
         let schedule = std::fs::read_to_string(folder.join("parallel_schedule"))
             .expect("the suite has a schedule");
         for line in schedule.lines() {
@@ -71,12 +88,18 @@ impl Suite {
                     scope.spawn(|| {
                         while let Some(test) = next() {
                             let script = folder.join("sql").join(format!("{test}.sql"));
-                            regress(database, &folder, &written, &script).output();
+                            let done = run(cluster, database, || {
+                                regress(database, &folder, &written, &script)
+                            });
+                            accepted.lock().expect("nobody panics with it").add(&done);
                         }
                     });
                 }
             });
         }
+        let mut accepted = accepted.into_inner().expect("nobody panics with it");
+        accepted.count_crashes(cluster, database).await;
+        accepted
     }
 
     /// Runs the tests of every extension, each in a schema of its own.
@@ -84,8 +107,9 @@ impl Suite {
     /// # Panics
     ///
     /// When psql does not start.
-    pub async fn run_contrib(&self, cluster: &Cluster, database: &Database) {
+    pub async fn run_contrib(&self, cluster: &Cluster, database: &Database) -> Accepted {
         let written = cluster.scratch("results");
+        let mut accepted = Accepted::default();
         for extension in folders(&self.folder.join("contrib")) {
             let scripts = tests_of(&extension);
             if scripts.is_empty() {
@@ -96,11 +120,80 @@ impl Suite {
             database.sql(&format!("CREATE SCHEMA \"{schema}\"")).await;
             let path = format!("-c search_path=\"{schema}\",public");
             for script in scripts {
-                regress(database, &extension, &written, &script)
-                    .env("PGOPTIONS", &path)
-                    .output();
+                let done = run(cluster, database, || {
+                    regress(database, &extension, &written, &script).env("PGOPTIONS", &path)
+                });
+                accepted.add(&done);
             }
         }
+        accepted.count_crashes(cluster, database).await;
+        accepted
+    }
+}
+
+impl Accepted {
+    /// Tells the crashes, and clears what they leave that ends of sessions do not: temporary tables.
+    async fn count_crashes(&mut self, cluster: &Cluster, database: &Database) {
+        until_it_is_back(cluster, database);
+        let log = cluster.log();
+        let of = |line: &str| {
+            Some(
+                line.split_once("Failed process was running: ")?
+                    .1
+                    .to_owned(),
+            )
+        };
+        self.crashes = log.lines().filter_map(of).collect();
+        if !self.crashes.is_empty() {
+            let left = "DO $$ DECLARE s text; BEGIN FOR s IN SELECT nspname FROM pg_namespace \
+                WHERE nspname LIKE 'pg\\_temp\\_%' LOOP EXECUTE format('DROP SCHEMA %I CASCADE', s); END LOOP; END $$";
+            database.sql(left).await;
+        }
+    }
+
+    fn add(&mut self, done: &Finished) {
+        self.scripts += 1;
+        self.ended_early += usize::from(done.code != Some(0));
+        // psql names file and line in front.
+        self.errors += done.stderr.matches(": ERROR:  ").count();
+    }
+}
+
+impl fmt::Display for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} scripts, {} of them ended early, {} errors, {} crashes",
+            self.scripts,
+            self.ended_early,
+            self.errors,
+            self.crashes.len()
+        )?;
+        let mut statements = self.crashes.iter();
+        statements.try_for_each(|statement| write!(f, "\n    a crash by {statement}"))
+    }
+}
+
+/// Runs a script; once more when the server was down because of another.
+fn run(cluster: &Cluster, database: &Database, script: impl Fn() -> Stock) -> Finished {
+    loop {
+        let done = script().output();
+        if !done.stderr.starts_with("psql: error: connection to server") {
+            return done;
+        }
+        until_it_is_back(cluster, database);
+    }
+}
+
+/// Waits until the server takes connections again, should a statement have crashed it.
+fn until_it_is_back(cluster: &Cluster, database: &Database) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while database.psql().args(["-c", "SELECT"]).output().code != Some(0) {
+        assert!(
+            Instant::now() < patience,
+            "the server does not come back: {}",
+            cluster.log()
+        );
     }
 }
 

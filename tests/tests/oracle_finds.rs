@@ -157,3 +157,20 @@ async fn rules_policies_and_constraint_triggers_that_reach_other_tables_are_made
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     assert_same_schema(&source, &target);
 }
+
+/// Servers before 15 take the first byte of how 15 writes a "char" beyond ASCII. Stock tools restore
+/// that, and say nothing.
+#[tokio::test]
+async fn a_value_that_an_older_server_reads_otherwise_is_noticed() {
+    let source = Cluster::shared(18).create_database("char").await;
+    source
+        .sql("CREATE TABLE sound (a text); CREATE TABLE otherwise (a \"char\"); INSERT INTO otherwise VALUES ('\\377')")
+        .await;
+    let cluster = Cluster::shared(14);
+    let done = there_and_back(&source, &cluster.database("char_back"));
+    assert_eq!(done.code, Some(3), "{}", done.stderr);
+    let differs = |line: &str| line.contains("public.otherwise") && line.contains("DIFFERS");
+    assert!(done.text().lines().any(differs), "{}", done.text());
+    assert!(!cluster.has_database("char_back").await);
+    assert!(cluster.leftovers_of("char_back").await.is_empty());
+}

@@ -34,10 +34,11 @@ WITH catalogs(catalog, key, kind, condition, identity, since) AS (VALUES
         AND EXISTS (SELECT FROM pg_class r WHERE r.oid = c.objid AND r.relkind = 'S'))$$,
         $$(pg_identify_object(c.classid, c.objid, c.objsubid)).identity || ' on '
         || (pg_identify_object(c.refclassid, c.refobjid, c.refobjsubid)).identity$$, 13),
-    -- PostgreSQL leaves comments of subscriptions behind that are dropped.
+    -- PostgreSQL leaves comments of subscriptions behind that are dropped; 13 has an error for who asks their name.
     ('pg_description', NULL, $$''$$, $$(c.objoid >= 16384 OR c.classoid = 'pg_largeobject'::regclass
         OR c.classoid = 'pg_namespace'::regclass AND c.objoid = 'public'::regnamespace)
-        AND (pg_identify_object(c.classoid, c.objoid, c.objsubid)).identity IS NOT NULL$$,
+        AND CASE WHEN c.classoid = 'pg_subscription'::regclass THEN EXISTS (SELECT FROM pg_subscription s WHERE s.oid = c.objoid)
+        ELSE (pg_identify_object(c.classoid, c.objoid, c.objsubid)).identity IS NOT NULL END$$,
         $$(pg_identify_object(c.classoid, c.objoid, c.objsubid)).type || ' '
         || (pg_identify_object(c.classoid, c.objoid, c.objsubid)).identity$$, 13),
     ('pg_enum', 'enumtypid', $$''$$, 'true', $$c.enumtypid::regtype || ' ' || c.enumlabel$$, 13),

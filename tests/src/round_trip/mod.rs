@@ -41,7 +41,7 @@ impl Report {
     ///
     /// # Panics
     ///
-    /// When a tool fails that should not; dr's failure is told in its own words.
+    /// When the database cannot be looked at. That a tool fails is a difference.
     pub async fn of(name: &str, source: &Database, cluster: &Arc<Cluster>) -> Self {
         Self::by(name, source, cluster, &Route::ALL).await
     }
@@ -70,9 +70,11 @@ impl Report {
             if route != Route::Control && !routes.contains(&route) {
                 continue;
             }
-            let (restored, complaints) = dumps.restore(route, source, cluster).await;
-            let mut found = origin.differences(&Portrait::of(&restored), likeness);
-            found.extend(complaints);
+            let restored = dumps.restore(route, source, cluster).await;
+            let mut found = restored.complaints;
+            if let Some(database) = &restored.database {
+                found.extend(origin.differences(&Portrait::of(database), likeness));
+            }
             differences.insert(route, found);
         }
         Self {
