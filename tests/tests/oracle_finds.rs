@@ -89,6 +89,23 @@ async fn a_subscription_is_restored_on_the_server_it_is_from() {
     }
 }
 
+/// Subscriptions ran as their owner before 16; what was backed up there did so no more on 16 and later.
+#[tokio::test]
+async fn a_subscription_from_before_16_runs_as_its_owner_on_a_later_server() {
+    let source = Cluster::shared(15).create_database("as_owner").await;
+    source
+        .sql(
+            "CREATE SUBSCRIPTION \"A s\" CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)",
+        )
+        .await;
+    let target = Cluster::shared(18).database("as_owner_back");
+    let done = there_and_back(&source, &target);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let as_owner = "SELECT subname, subrunasowner FROM pg_subscription";
+    let found = target.rows(as_owner).await;
+    assert_eq!(found, [[Some("A s".to_owned()), Some("t".to_owned())]]);
+}
+
 /// A database with a subscription cannot be dropped: a restore that failed left it behind.
 #[tokio::test]
 async fn a_restore_that_fails_with_a_subscription_leaves_nothing_behind() {

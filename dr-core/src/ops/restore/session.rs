@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
 use crate::digest::RowsDigest;
 use crate::error::{Error, Result};
 use crate::pg::target::{Preamble, connect};
 use crate::pg::{Conn, ConnInfo, Row, ServerVersion, answers};
 use crate::text::{TextForm, literal};
 use crate::toc::render::{self, EntrySettings, RenderOptions};
-use crate::toc::{Entry, Kind, Toc};
+use crate::toc::{Entry, Kind, Toc, ident::qualified};
 
 /// How sessions are opened: where, and with which settings.
 #[derive(Debug, Clone)]
@@ -165,7 +167,8 @@ impl Session {
         self.show_as(Style::default()).await?;
         let settings = self.entry_settings.switch_to(entry, options);
         let statements = render::create(entry, toc, options)?;
-        for statement in settings.iter().chain(&statements) {
+        let further = as_before_16(entry, toc, self.version().0);
+        for statement in settings.iter().chain(&statements).chain(&further) {
             self.run(statement)
                 .await
                 .map_err(|error| of_entry(error, entry))?;
@@ -199,6 +202,21 @@ impl Session {
     pub(super) fn conn(&self) -> &Conn {
         &self.conn
     }
+}
+
+/// A subscription of a server before 16 runs as its owner, which 16 and later do only if told. Its own
+/// server does not know the option, so the dump cannot have it.
+fn as_before_16(entry: &Entry, toc: &Toc, target: u32) -> Option<Bytes> {
+    const SINCE: u32 = 16;
+    let from_before = toc.server_major().is_some_and(|major| major < SINCE);
+    let told = memchr::memmem::find(&entry.definition, b"run_as_owner").is_some();
+    if entry.kind != Kind::Subscription || !from_before || told || target < SINCE * 10_000 {
+        return None;
+    }
+    let mut statement = b"ALTER SUBSCRIPTION ".to_vec();
+    statement.extend(qualified(None, &entry.tag));
+    statement.extend_from_slice(b" SET (run_as_owner = true);\n");
+    Some(statement.into())
 }
 
 /// The error of the entry it is about, with what to do where that is not in the server's words.
