@@ -10,7 +10,7 @@ test: ## Fetch servers, then format, clippy on every feature, docs, all tests
 
 oracle: ## Round trips beside stock tools: every server, every extension, every version jump
 	@scripts/servers
-	@DR_ORACLE=all cargo test -p dr-tests --test oracle -- --nocapture $(ORACLE)
+	@DR_ORACLE=$(or $(MAJORS),all) cargo test -p dr-tests --test oracle -- --nocapture $(ORACLE)
 
 servers: ## Put PostgreSQL 13 to 18 and stock clients into target/servers
 	@scripts/servers
