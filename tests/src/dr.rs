@@ -21,7 +21,17 @@ pub fn dr_binary() -> PathBuf {
                 return PathBuf::from(path);
             }
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let built = Command::new(cargo)
+            let mut build = Command::new(cargo);
+            // What cargo says of this package would be taken for news by build scripts (ring's), and
+            // all that stands on them built again.
+            let of_package =
+                |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+            for (name, _) in std::env::vars_os() {
+                if name.to_str().is_some_and(of_package) {
+                    build.env_remove(&name);
+                }
+            }
+            let built = build
                 .current_dir(workspace())
                 .args(["build", "--quiet", "--package", "dr-cli", "--bin", "dr"])
                 .output()
