@@ -114,6 +114,8 @@ pub(super) struct Cluster {
     globals: GlobalsReader,
     restricted: Option<Bytes>,
     complete: bool,
+    /// Whether reading ended at a damage, behind which there may be more.
+    broken_off: bool,
 }
 
 #[derive(Debug)]
@@ -150,6 +152,7 @@ impl Cluster {
             globals: GlobalsReader::default(),
             restricted: None,
             complete: false,
+            broken_off: false,
         }
     }
 
@@ -305,23 +308,59 @@ impl Cluster {
                 ErrorKind::Format,
                 "another database begins before the end of one, which was cut short",
             )),
-            Section::Taken(builder) => {
-                let script = builder.finish(piece.offset, piece.line)?;
-                let name = script.toc.database.clone();
-                self.note(&name, Some(&script));
-                let is_filled = script
-                    .toc
-                    .entries
-                    .iter()
-                    .any(|entry| !is_of_database(entry));
-                let is_named = matches!(self.wanted, Wanted::Named(_));
-                match (is_filled || is_named, &self.found) {
-                    (true, None) => self.found = Some(Box::new(script)),
-                    (true, Some(_)) => {}
-                    (false, _) => self.give_back(script.store),
-                }
-                Ok(())
+            Section::Taken(builder) => self.keep(builder, piece.offset, piece.line),
+        }
+    }
+
+    /// Keeps what a section came to, if it may be wanted.
+    fn keep(&mut self, builder: Box<Builder>, offset: u64, line: u64) -> Result<()> {
+        let script = builder.finish(offset, line)?;
+        let name = script.toc.database.clone();
+        self.note(&name, Some(&script));
+        let is_filled = script
+            .toc
+            .entries
+            .iter()
+            .any(|entry| !is_of_database(entry));
+        let is_named = matches!(self.wanted, Wanted::Named(_));
+        match (is_filled || is_named, &self.found) {
+            (true, None) => self.found = Some(Box::new(script)),
+            (true, Some(_)) => {}
+            (false, _) => self.give_back(script.store),
+        }
+        Ok(())
+    }
+
+    /// Why this is not the whole of a cluster, if nothing of it follows.
+    pub(super) fn is_cut_short(&self, offset: u64, line: u64) -> Option<Error> {
+        (!self.complete).then(|| {
+            Error::new(
+                ErrorKind::Format,
+                format!(
+                    "the dump was cut short: its last line, \"PostgreSQL database cluster dump \
+                     complete\", is missing at line {line}"
+                ),
+            )
+            .at_offset(offset)
+        })
+    }
+
+    /// Ends the script at a damage: of the database that it is in, what stands in front of it is
+    /// kept. What of that is lost.
+    ///
+    /// # Errors
+    ///
+    /// Those of what was kept.
+    pub(super) fn break_off(&mut self, offset: u64, line: u64) -> Result<Option<Error>> {
+        self.complete = true;
+        self.broken_off = true;
+        match std::mem::replace(&mut self.section, Section::None) {
+            Section::Taken(mut builder) => {
+                let lost = builder.break_off();
+                self.keep(builder, offset, line)?;
+                Ok(lost)
             }
+            Section::None | Section::PassedOver(_) => Ok(None),
         }
     }
 
@@ -331,15 +370,8 @@ impl Cluster {
     ///
     /// `Format` if it was cut short; `Missing` if it does not hold the database that was named.
     pub(super) fn finish(self, offset: u64, line: u64) -> Result<Taken> {
-        if !self.complete {
-            return Err(Error::new(
-                ErrorKind::Format,
-                format!(
-                    "the dump was cut short: its last line, \"PostgreSQL database cluster dump \
-                     complete\", is missing at line {line}"
-                ),
-            )
-            .at_offset(offset));
+        if let Some(error) = self.is_cut_short(offset, line) {
+            return Err(error);
         }
         if self.globals.drops > 0 {
             self.watch.notice(
@@ -357,7 +389,11 @@ impl Cluster {
             (Wanted::Named(name), None) => Err(Error::new(
                 ErrorKind::Missing,
                 format!(
-                    "the script holds no database {name:?}; it holds {}",
+                    "the script holds no database {name:?}{}; it holds {}",
+                    match self.broken_off {
+                        true => " in front of the damage",
+                        false => "",
+                    },
                     match self.databases.is_empty() {
                         true => "roles and tablespaces only".to_owned(),
                         false => names().join(", "),

@@ -239,15 +239,29 @@ impl Taking {
     }
 
     /// Survives a damage, if that is wanted and can be.
-    fn survive(&mut self, error: Error, options: &ReadOptions) -> Result<()> {
-        let (Self::One(builder), Some(damage)) = (self, &options.salvage) else {
+    fn survive(
+        &mut self,
+        error: Error,
+        options: &ReadOptions,
+        (offset, line): (u64, u64),
+    ) -> Result<()> {
+        let Some(damage) = &options.salvage else {
             return Err(error);
         };
         damage.note(error)?;
-        if let Some(lost) = builder.break_off() {
-            damage.note(lost)?;
+        let lost = match self {
+            Self::One(builder) => builder.break_off(),
+            Self::Several(cluster) => cluster.break_off(offset, line)?,
+        };
+        lost.map_or(Ok(()), |lost| damage.note(lost))
+    }
+
+    /// Why the script is not whole, if nothing of it follows.
+    fn is_cut_short(&self, offset: u64, line: u64) -> Option<Error> {
+        match self {
+            Self::One(builder) => builder.is_cut_short(offset, line),
+            Self::Several(cluster) => cluster.is_cut_short(offset, line),
         }
-        Ok(())
     }
 }
 
@@ -296,13 +310,11 @@ async fn read_from(input: Reader, again: Option<PathBuf>, options: &ReadOptions)
         }
     }
     let (offset, line) = (lexer.offset(), lexer.line());
-    if damaged.is_none()
-        && let Taking::One(builder) = &taking
-    {
-        damaged = builder.is_cut_short(offset, line);
+    if damaged.is_none() {
+        damaged = taking.is_cut_short(offset, line);
     }
     if let Some(error) = damaged {
-        taking.survive(error, options)?;
+        taking.survive(error, options, (offset, line))?;
     }
     let script = match taking {
         Taking::One(_) if options.wanted == Wanted::Globals => {

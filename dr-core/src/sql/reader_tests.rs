@@ -583,6 +583,47 @@ async fn one_database_of_a_cluster_is_taken() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_was_cut_gives_the_databases_in_front() {
+    let two = cluster(&["shop", "blog"]);
+    let blog = two.find("Database \"blog\" dump").unwrap();
+    let rows_of_blog = blog + two[blog..].find("2\t\\N").unwrap();
+    let salvaged = async |end: usize, of: &str| {
+        let damage = Damage::new();
+        let options = ReadOptions::new().database(of).salvage(damage.clone());
+        (taken(&two[..end], &options).await, damage.take())
+    };
+    // In the rows of the second: the first is whole, and the second without its rows.
+    let (shop, damages) = salvaged(rows_of_blog, "shop").await;
+    assert_eq!(rows(&shop.unwrap(), "orders").await, "1\ta\\nb\n2\t\\N\n");
+    assert!(!damages.is_empty());
+    let (dump, damages) = salvaged(rows_of_blog, "blog").await;
+    let dump = dump.unwrap();
+    assert_eq!(dump.toc().database, "blog");
+    assert!(
+        dump.toc()
+            .entries
+            .iter()
+            .any(|entry| entry.kind == Kind::Table)
+    );
+    assert!(!dump.toc().entries.iter().any(|entry| entry.has_data));
+    assert!(
+        damages
+            .iter()
+            .any(|lost| lost.to_string().contains("orders")),
+        "{damages:?}"
+    );
+    // In front of it: it is not there.
+    let (missing, damages) = salvaged(blog, "blog").await;
+    let error = missing.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Missing);
+    assert!(
+        error.to_string().contains("in front of the damage"),
+        "{error}"
+    );
+    assert!(!damages.is_empty());
+}
+
+#[tokio::test]
 async fn a_cluster_that_was_cut_is_refused_wherever() {
     let two = cluster(&["shop", "blog"]);
     for at in (0..two.len()).step_by(37).filter(|at| *at > 45) {
