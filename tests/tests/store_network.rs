@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dr_core::ops::{
-    BackupOptions, CancellationToken, Outcome, PruneOptions, Receipt, VerifyLevel, VerifyOptions,
-    prune_orphans, verify,
+    BackupOptions, CancellationToken, Outcome, PruneOptions, Receipt, Report, VerifyLevel,
+    VerifyOptions, prune_orphans, verify,
 };
 use dr_core::pipeline::compression::Compression;
 use dr_core::repo::Repository;
@@ -181,7 +181,7 @@ async fn what_a_network_withholds_is_unchecked_and_never_called_damaged_or_sound
         .unwrap();
     let options = VerifyOptions::new().level(VerifyLevel::Deep);
     let (proxy, repository) = away.before(Fault::None);
-    verify(&repository, "latest", &options).await.unwrap();
+    let undisturbed = verify(&repository, "latest", &options).await.unwrap();
     let measured = Measured::of(&proxy);
     let mut dice = Dice::new();
     for _ in 0..ROUNDS {
@@ -190,11 +190,15 @@ async fn what_a_network_withholds_is_unchecked_and_never_called_damaged_or_sound
             let (proxy, repository) = away.before(fault);
             let done = in_time(&what, verify(&repository, "latest", &options)).await;
             match done {
-                Ok(report) if proxy.struck() => {
-                    let outcome = report.outcome();
-                    assert_eq!(outcome, Outcome::Unchecked, "{what}: {report:?}");
+                Ok(report) if report.outcome() == Outcome::Sound => {
+                    // HTTP asks again on another connection where one ended before it had answered.
+                    let seen = |report: &Report| (report.objects, report.bytes, report.rows);
+                    assert_eq!(seen(&report), seen(&undisturbed), "{what}: {report:?}");
                 }
-                Ok(report) => assert_eq!(report.outcome(), Outcome::Sound, "{what}"),
+                Ok(report) => {
+                    assert!(proxy.struck(), "{what}: {report:?}");
+                    assert_eq!(report.outcome(), Outcome::Unchecked, "{what}: {report:?}");
+                }
                 Err(error) => {
                     assert!(proxy.struck(), "{what}: {error}");
                     assert_eq!(error.kind(), ErrorKind::Store, "{what}: {error}");
