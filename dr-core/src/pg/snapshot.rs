@@ -15,7 +15,7 @@ use super::lanes::{Lane, Lanes};
 use super::session::Session;
 use crate::digest::{RowsDigest, RowsHasher};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::SourceFacts;
+use crate::files::{ByteStream, SourceFacts};
 use crate::text::{identifier, qualified};
 
 /// How the snapshot is isolated.
@@ -163,6 +163,21 @@ impl Snapshot {
         name: &str,
         columns: &[String],
     ) -> Result<RowsDigest> {
+        let mut rows = self.copy_rows(namespace, name, columns).await?;
+        let mut hasher = RowsHasher::new();
+        while let Some(piece) = rows.try_next().await? {
+            hasher.update(&piece);
+        }
+        hasher.finish()
+    }
+
+    /// What these columns of a table hold as COPY text, its own rows only.
+    pub(crate) async fn copy_rows(
+        &self,
+        namespace: &str,
+        name: &str,
+        columns: &[String],
+    ) -> Result<ByteStream> {
         let columns: Vec<_> = columns.iter().map(|column| identifier(column)).collect();
         // A table may have no column at all, and COPY takes no empty list.
         let list = match columns.join(", ") {
@@ -171,12 +186,7 @@ impl Snapshot {
         };
         let sql = format!("COPY {}{list} TO STDOUT", qualified(namespace, name));
         let lane = self.lane().await?;
-        let mut rows = copy_out(lane, sql, format!("table {namespace}.{name}"));
-        let mut hasher = RowsHasher::new();
-        while let Some(piece) = rows.try_next().await? {
-            hasher.update(&piece);
-        }
-        hasher.finish()
+        Ok(copy_out(lane, sql, format!("table {namespace}.{name}")))
     }
 }
 

@@ -27,9 +27,8 @@ use crate::dump::Dump;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Phase, Watch};
 use crate::files::Evidence;
-use crate::pg::copy::copy_out;
 use crate::pg::{ConnInfo, Session, SessionOptions, Snapshot, SnapshotOptions};
-use crate::text::{TextForm, identifier, qualified};
+use crate::text::{TextForm, qualified};
 use crate::toc::{Entry, Kind, Toc};
 
 pub use report::{ColumnDifference, DiffReport, DiffTable, RowDifference};
@@ -392,18 +391,10 @@ impl Diff<'_> {
     }
 
     async fn live(&self, side: &Side<'_>, columns: &[String]) -> Result<Rows> {
-        let list: Vec<_> = columns.iter().map(|column| identifier(column)).collect();
-        // COPY takes no empty list.
-        let list = match list.join(", ") {
-            list if list.is_empty() => list,
-            list => format!(" ({list})"),
-        };
-        let sql = format!("COPY {}{list} TO STDOUT", side.table);
-        let data = copy_out(
-            self.snapshot.lane().await?,
-            sql,
-            format!("table {}", side.table),
-        );
+        let data = self
+            .snapshot
+            .copy_rows(&side.namespace, &side.name, columns);
+        let data = data.await?;
         Ok(Rows::of(columns.to_vec(), self.encoding.clone(), data))
     }
 
